@@ -18,7 +18,7 @@ using Relay.Redis;
 
 namespace Relay.Bench;
 
-/// <summary>What it costs to let a request in, or to turn it away.</summary>
+/// <summary>The cost of letting a request in, and of turning it away.</summary>
 internal static class AdmissionScenarios
 {
     private const int Connections = 32;

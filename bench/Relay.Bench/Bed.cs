@@ -130,7 +130,7 @@ internal sealed partial class Bed : IAsyncDisposable
             .GetProperty("connections")
             .GetInt32();
 
-    /// <summary>What the simulator was sent since the last time.</summary>
+    /// <summary>The lengths of the bodies that the simulator got since the last time.</summary>
     public async Task<IReadOnlyList<int>> TakeBodyLengthsAsync(CancellationToken cancellationToken)
     {
         var requests = new Uri(Simulator.Address, "/_simulator/requests");
@@ -227,7 +227,7 @@ internal sealed partial class Bed : IAsyncDisposable
             TimeSpan.FromSeconds(1)
         );
 
-    /// <summary>How long each load of so many keys took.</summary>
+    /// <summary>The time of each load of so many keys.</summary>
     public IReadOnlyList<double> LoadMilliseconds(int count) =>
         [
             .. Relay

@@ -17,7 +17,7 @@ internal sealed partial class Child : IAsyncDisposable
 
     public Uri Address { get; private set; } = null!;
 
-    /// <summary>What it wrote to stdout.</summary>
+    /// <summary>The lines that it wrote to stdout.</summary>
     public IReadOnlyList<string> Lines
     {
         get
@@ -47,7 +47,7 @@ internal sealed partial class Child : IAsyncDisposable
     /// <summary>Resident memory of the process itself, in MB.</summary>
     public double ResidentMegabytes => Kilobytes($"/proc/{Id}/status", "VmRSS:") / 1000;
 
-    /// <summary>What any claude of a benchmark gets.</summary>
+    /// <summary>The environment of any claude of a benchmark.</summary>
     public static Dictionary<string, string> Environment(string api, string home) =>
         new(StringComparer.Ordinal)
         {

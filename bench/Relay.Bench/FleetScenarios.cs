@@ -14,7 +14,7 @@ using Relay.UnitTests.Support;
 namespace Relay.Bench;
 
 /// <summary>
-/// What it costs that several relays share one Redis: a real <c>redis-server</c> on loopback with its append-only file, and relays that are
+/// The cost of several relays that share one Redis: a real <c>redis-server</c> on loopback with its append-only file, and relays that are
 /// containers of this process, each with its own connection.
 /// </summary>
 internal static class FleetScenarios
@@ -149,7 +149,7 @@ internal static class FleetScenarios
                                 while (watch.Elapsed < time)
                                 {
                                     var startedAt = Stopwatch.GetTimestamp();
-#pragma warning disable CA5394 // Which key is no secret.
+#pragma warning disable CA5394 // The choice of a key is no secret.
                                     await AdmitAsync(relay.Quotas, keys[random.Next(keys.Length)], cancellationToken);
 #pragma warning restore CA5394
                                     times.Add(Stopwatch.GetElapsedTime(startedAt).TotalMilliseconds);
@@ -198,7 +198,9 @@ internal static class FleetScenarios
         foreach (var (number, (rate, times)) in measured)
         {
             Console.WriteLine(
-                $"  {number.ToString("#,0", CultureInfo.InvariantCulture), 8} {new string('█', (int)Math.Round(rate / most * width)), -width} {rate, 6:0}   p50 {times.At(0.5):0.0} ms   p99 {times.At(0.99):0.0} ms"
+                $"  {number.ToString("#,0", CultureInfo.InvariantCulture), 8} "
+                    + $"{new string('█', (int)Math.Round(rate / most * width)), -width} "
+                    + $"{rate, 6:0}   p50 {times.At(0.5):0.0} ms   p99 {times.At(0.99):0.0} ms"
             );
         }
     }

@@ -4,7 +4,9 @@ using Relay.UnitTests.Support;
 
 namespace Relay.Bench;
 
-/// <summary>The gate's own share: a request over its socket, its proof, the way to the API and back, beside the same request to the API directly.</summary>
+/// <summary>
+/// The gate's own share: a request over its socket, its proof, the way to the API and back, beside the same request to the API directly.
+/// </summary>
 internal static class GateScenario
 {
     public static async Task RunAsync(string claude, CancellationToken cancellationToken)
@@ -71,6 +73,7 @@ internal static class GateScenario
 
     private static void Report(string name, string which, double added, double? target) =>
         Console.WriteLine(
-            $"  {name}: added {which} {added:0.00} ms{(target is { } most ? $"   (target: at most {most} ms, {(added <= most ? "met" : "MISSED")})" : string.Empty)}"
+            $"  {name}: added {which} {added:0.00} ms"
+                + (target is { } most ? $"   (target: at most {most} ms, {(added <= most ? "met" : "MISSED")})" : string.Empty)
         );
 }

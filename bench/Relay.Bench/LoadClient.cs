@@ -5,10 +5,10 @@ using System.Text;
 
 namespace Relay.Bench;
 
-/// <summary>What a load brought.</summary>
-/// <param name="Answers">How many answers came, by status.</param>
-/// <param name="Milliseconds">How long each took; from when it was due, where there is a rate.</param>
-/// <param name="Elapsed">How long it all took.</param>
+/// <summary>The result of a load.</summary>
+/// <param name="Answers">The number of answers, by status.</param>
+/// <param name="Milliseconds">The time of each; with a rate, from the time when it was due.</param>
+/// <param name="Elapsed">The time of the whole load.</param>
 internal sealed record LoadResult(IReadOnlyDictionary<int, int> Answers, IReadOnlyList<double> Milliseconds, TimeSpan Elapsed)
 {
     /// <summary>Answers a second.</summary>
@@ -26,11 +26,11 @@ internal sealed record LoadResult(IReadOnlyDictionary<int, int> Answers, IReadOn
 internal static class LoadClient
 {
     /// <summary>Runs a load.</summary>
-    /// <param name="server">Where to.</param>
+    /// <param name="server">The server's address.</param>
     /// <param name="request">The bytes of the whole request.</param>
-    /// <param name="connections">How many at once.</param>
-    /// <param name="time">How long.</param>
-    /// <param name="perSecond">How many requests a second at most, over all connections; null for as many as the server answers.</param>
+    /// <param name="connections">The number of connections at once.</param>
+    /// <param name="time">The length of the load.</param>
+    /// <param name="perSecond">Most requests a second, over all connections; null for as many as the server answers.</param>
     /// <param name="cancellationToken">Ends it early.</param>
     public static async Task<LoadResult> RunAsync(
         Uri server,

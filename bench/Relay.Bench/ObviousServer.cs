@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace Relay.Bench;
 
 /// <summary>
-/// What one would write first, to compare with: a minimal HTTP server that starts <c>claude -p PROMPT</c> for every request.
+/// The server that one would write first, to compare with: a minimal HTTP server that starts <c>claude -p PROMPT</c> for every request.
 /// No keys, no limits, no lockdown beyond a deny list: faster in everything but starting.
 /// </summary>
 internal static class ObviousServer

@@ -8,7 +8,7 @@ using Relay.Infrastructure.Html;
 
 namespace Relay.Bench;
 
-/// <summary>What it costs to fetch a page, and to strip it.</summary>
+/// <summary>The cost of fetching a page, and of stripping it.</summary>
 internal static class PageScenarios
 {
     private const int Rounds = 15;
@@ -48,7 +48,8 @@ internal static class PageScenarios
 
             Console.WriteLine(
                 $"  {name, -32} {html.Length / 1000, 6} KB -> {output.WrittenCount / 1000, 5} KB   "
-                    + $"{html.Length / 1000 / own.At(0.5), 7:0} MB/s   AngleSharp {html.Length / 1000 / tree.At(0.5), 5:0} MB/s   ratio {tree.At(0.5) / own.At(0.5), 6:0.0}"
+                    + $"{html.Length / 1000 / own.At(0.5), 7:0} MB/s   "
+                    + $"AngleSharp {html.Length / 1000 / tree.At(0.5), 5:0} MB/s   ratio {tree.At(0.5) / own.At(0.5), 6:0.0}"
             );
         }
 
@@ -129,7 +130,8 @@ internal static class PageScenarios
 
                 Console.WriteLine(
                     $"  a site that takes {delay, 2} ms, strip {strip, -5}  bare {bare}   relay {relayed}   ratio of p50 "
-                        + $"{relayed.At(0.5) / bare.At(0.5):0.00}, of p95 {relayed.At(0.95) / bare.At(0.95):0.00}   added {relayed.At(0.5) - bare.At(0.5):0.0} ms"
+                        + $"{relayed.At(0.5) / bare.At(0.5):0.00}, of p95 {relayed.At(0.95) / bare.At(0.95):0.00}   "
+                        + $"added {relayed.At(0.5) - bare.At(0.5):0.0} ms"
                 );
             }
         }

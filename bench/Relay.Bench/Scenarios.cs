@@ -2,10 +2,10 @@ using System.Diagnostics;
 
 namespace Relay.Bench;
 
-/// <summary>What is measured. Each prints ratios of two things of the same run; absolute times depend on the machine.</summary>
+/// <summary>The measurements. Each prints ratios of two things of the same run; absolute times depend on the machine.</summary>
 internal static class Scenarios
 {
-    /// <summary>How long a model takes to begin: long enough for spares to be refilled meanwhile, as they are in real use.</summary>
+    /// <summary>The time that a model takes to begin: long enough for spares to be refilled meanwhile, as they are in real use.</summary>
     private static readonly TimeSpan ModelLatency = TimeSpan.FromMilliseconds(300);
 
     /// <summary>A caller's pause between two requests.</summary>
@@ -176,7 +176,7 @@ internal static class Scenarios
         Ratio("relay / obvious approach", rates["relay"], rates["obvious approach"], -10);
     }
 
-    /// <summary>One caller with one system prompt for a long time: the time of each, the connections to the API, and what memory becomes of.</summary>
+    /// <summary>One caller with one system prompt for a long time: the time of each, the connections to the API, and the memory.</summary>
     public static async Task ReuseAsync(string claude, CancellationToken cancellationToken)
     {
         const int completions = 10_000;

@@ -177,7 +177,12 @@ internal static class StreamScenarios
     private static void Report(string name, Distribution ages, double? targetMs) =>
         Console.WriteLine(
             $"  {name, -34} p50 {ages.At(0.5):0.00} ms   p99 {ages.At(0.99):0.00} ms   max {ages.At(1):0.00} ms   n "
-                + $"{ages.Count}{(targetMs is { } target ? $"   (target: p99 at most {target} ms, {(ages.At(0.99) <= target ? "met" : "MISSED")})" : string.Empty)}"
+                + $"{ages.Count}"
+                + (
+                    targetMs is { } target
+                        ? $"   (target: p99 at most {target} ms, {(ages.At(0.99) <= target ? "met" : "MISSED")})"
+                        : string.Empty
+                )
         );
 
     private static double ResidentMegabytes(int processId) =>

@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace Relay.Bench;
 
 /// <summary>
-/// What tools of the caller cost: a call, its result, and many declarations, beside an answer without any. The CLI alone gets the same
+/// The cost of the caller's tools: a call, its result, and many declarations, beside an answer without any. The CLI alone gets the same
 /// frames, so that its own cost is seen in the same run.
 /// </summary>
 internal static class ToolScenario
@@ -16,7 +16,8 @@ internal static class ToolScenario
     public static async Task RunAsync(string claude, CancellationToken cancellationToken)
     {
         Scenarios.Title(
-            $"Tools of the caller (real CLI, a model that answers at once, one system prompt, {Pause.TotalMilliseconds} ms between requests)"
+            $"Tools of the caller (real CLI, a model that answers at once, one system prompt, "
+                + $"{Pause.TotalMilliseconds} ms between requests)"
         );
         await using var bed = await Bed.WithRealClaudeAsync(claude, TimeSpan.Zero, cancellationToken);
         await using var direct = await DirectClaude.StartAsync(claude, bed.Simulator.Address.ToString(), bed.Home, cancellationToken);
@@ -87,7 +88,8 @@ internal static class ToolScenario
         foreach (var way in ways)
         {
             Console.WriteLine(
-                $"  {way.Name, -36} {Half(way.Repeated.Relay), 9:0.0} ms {Half(way.Repeated.Alone), 9:0.0} ms{Half(way.Changed.Relay), 13:0.0} ms {Half(way.Changed.Alone), 9:0.0} ms"
+                $"  {way.Name, -36} {Half(way.Repeated.Relay), 9:0.0} ms {Half(way.Repeated.Alone), 9:0.0} ms"
+                    + $"{Half(way.Changed.Relay), 13:0.0} ms {Half(way.Changed.Alone), 9:0.0} ms"
             );
         }
 
@@ -97,10 +99,12 @@ internal static class ToolScenario
         Scenarios.Ratio("  the same of the CLI alone", Half(answer.Alone), Half(plain.Alone), null);
         var added = Half(beside.Relay) - Half(plain.Relay);
         Console.WriteLine(
-            $"  128 tools of 1 KB add {added:0.0} ms, p50   (target: at most 5 ms, {(added <= 5 ? "met" : "MISSED")}); to the CLI alone {Half(beside.Alone) - Half(plain.Alone):0.0} ms"
+            $"  128 tools of 1 KB add {added:0.0} ms, p50   (target: at most 5 ms, {(added <= 5 ? "met" : "MISSED")}); "
+                + $"to the CLI alone {Half(beside.Alone) - Half(plain.Alone):0.0} ms"
         );
         Console.WriteLine(
-            $"  the first time {Half(ways[2].Changed.Relay) - Half(ways[0].Changed.Relay):0.0} ms; to the CLI alone {Half(ways[2].Changed.Alone) - Half(ways[0].Changed.Alone):0.0} ms"
+            $"  the first time {Half(ways[2].Changed.Relay) - Half(ways[0].Changed.Relay):0.0} ms; "
+                + $"to the CLI alone {Half(ways[2].Changed.Alone) - Half(ways[0].Changed.Alone):0.0} ms"
         );
     }
 

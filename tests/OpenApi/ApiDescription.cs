@@ -24,7 +24,7 @@ public sealed class ApiDescription
 {
     private const string SchemaBase = "https://relay.example/schemas";
 
-    /// <summary>What belongs to the connection, and to how a body is sent.</summary>
+    /// <summary>Headers of the connection, and of the way in which a body is sent.</summary>
     private static readonly HashSet<string> OfTheServer = new(StringComparer.OrdinalIgnoreCase)
     {
         "Date",
@@ -81,7 +81,7 @@ public sealed class ApiDescription
     /// <summary>Whether there is a route of this path, by whatever method.</summary>
     public bool Knows(string path) => FindPath(path) is not null;
 
-    /// <summary>Where a value does not fit a schema of the document; empty where it does.</summary>
+    /// <summary>The places where a value does not fit a schema of the document; empty where it fits.</summary>
     public IReadOnlyList<string> FindMisfits(JsonNode schema, JsonElement value)
     {
         var built = _schemas.GetOrAdd(

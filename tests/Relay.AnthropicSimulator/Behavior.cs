@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 namespace Relay.AnthropicSimulator;
 
 /// <summary>
-/// How a request to <c>/v1/messages</c> is answered. Pure data; what it says first in this list wins: <see cref="Failure"/>,
+/// The answer to a request to <c>/v1/messages</c>. Pure data; the first of these that is set wins: <see cref="Failure"/>,
 /// <see cref="StructuredOutput"/>, <see cref="ToolCalls"/>, <see cref="Words"/>, <see cref="Echo"/>, <see cref="Text"/>,
 /// and without any of them a sample of the JSON schema that the request asks for, or else <see cref="DefaultText"/>.
 /// As JSON (<c>PUT /_simulator/behavior</c>) the names are snake_case and durations are milliseconds.
@@ -31,7 +31,7 @@ public sealed record Behavior
     /// <summary>The model that the answer names; null for the one asked for.</summary>
     public string? Model { get; init; }
 
-    /// <summary>How long nothing is sent at all, not even response headers. Applies to failures too.</summary>
+    /// <summary>The time before anything is sent, response headers too. Applies to failures too.</summary>
     [JsonPropertyName("before_first_token_ms"), JsonConverter(typeof(MillisecondsConverter))]
     public TimeSpan BeforeFirstToken { get; init; }
 
@@ -79,13 +79,15 @@ public sealed record Behavior
     /// </summary>
     public string? StructuredOutput { get; init; }
 
-    /// <summary>What goes wrong.</summary>
+    /// <summary>The failure.</summary>
     public UpstreamFailure Failure { get; init; }
 
     /// <summary>The words of <see cref="UpstreamFailure.InvalidRequest"/>; null for some.</summary>
     public string? FailureMessage { get; init; }
 
-    /// <summary>How many requests fail before the rest succeed; null for all. Counted per simulator and instance of this record.</summary>
+    /// <summary>
+    /// The number of requests that fail before the rest succeed; null for all. Counted per simulator and instance of this record.
+    /// </summary>
     public int? FailTimes { get; init; }
 
     /// <summary>Extra response headers; they replace the simulator's own of the same name.</summary>
@@ -106,7 +108,7 @@ public sealed record Behavior
     /// <summary>The text of an answer of <paramref name="count"/> <see cref="Words"/>.</summary>
     public static string WordsText(int count) => AnswerText.OfWords(count).ToString();
 
-    /// <summary>What contradicts itself or cannot be sent; null when nothing does.</summary>
+    /// <summary>The first value that contradicts another or cannot be sent; null when there is no such value.</summary>
     internal string? Problem() =>
         Words is < 1 ? "words must be at least 1"
         : FailTimes is < 0 ? "fail_times must not be negative"

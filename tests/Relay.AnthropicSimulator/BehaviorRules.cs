@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 
 namespace Relay.AnthropicSimulator;
 
-/// <summary>Which behaviour a request gets, and how often each has failed.</summary>
+/// <summary>Chooses the behaviour of a request, and counts the failures of each.</summary>
 internal sealed class BehaviorRules
 {
     // Keyed by reference and held weakly: two equal behaviours count apart, and a copy made by `with` starts at zero.

@@ -1,7 +1,7 @@
 namespace Relay.AnthropicSimulator;
 
 /// <summary>
-/// What CLI 2.1.330 sends as user messages of its own, after an answer it wants to see continued (also under <c>--max-turns 1</c>).
+/// User messages of CLI 2.1.330 itself, which follow an answer that it wants to see continued (also under <c>--max-turns 1</c>).
 /// Compared whole, so that a caller's text that begins alike is still the caller's.
 /// </summary>
 internal static class CliNotes

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 namespace Relay.AnthropicSimulator;
 
 /// <summary>
-/// What <c>/_simulator</c> offers to another process. Never recorded, needs no credentials, counts as a connection like any other.
+/// Serves <c>/_simulator</c> to another process. Never recorded, needs no credentials, counts as a connection like any other.
 /// </summary>
 internal sealed class ControlEndpoints(Simulator simulator)
 {

@@ -14,13 +14,13 @@ public sealed record RecordedRequest
 
     internal RecordedRequest() => _parsed = new Lazy<RequestBody>(() => RequestBody.Parse(Body!)); // Required, so set by then.
 
-    /// <summary>How many requests came before it since the simulator started. <see cref="Simulator.Clear"/> does not reset it.</summary>
+    /// <summary>The number of requests before it since the simulator started. <see cref="Simulator.Clear"/> does not reset it.</summary>
     public int Index { get; internal set; }
 
-    /// <summary>When its body was complete, by the simulator's <see cref="TimeProvider"/>.</summary>
+    /// <summary>The time when its body was complete, by the simulator's <see cref="TimeProvider"/>.</summary>
     public required DateTimeOffset ReceivedAt { get; init; }
 
-    /// <summary>Which TCP connection it came on.</summary>
+    /// <summary>The TCP connection that it came on.</summary>
     public required string ConnectionId { get; init; }
 
     public required string Method { get; init; }
@@ -66,7 +66,7 @@ public sealed record RecordedRequest
     public int? MaxTokens => Parsed.MaxTokens;
 
     /// <summary>
-    /// Which CLI process sent it: <c>x-claude-code-session-id</c>, or the session in <c>metadata.user_id</c>; CLI 2.1.330 sends the
+    /// The CLI process that sent it: <c>x-claude-code-session-id</c>, or the session in <c>metadata.user_id</c>; CLI 2.1.330 sends the
     /// same id in both, and as <c>session_id</c> in its frames.
     /// </summary>
     public string? SessionId => Headers.TryGetValue("x-claude-code-session-id", out var id) ? id : Parsed.SessionId;

@@ -28,16 +28,16 @@ public sealed class Simulator : IAsyncDisposable
         _app.Run(ServeAsync);
     }
 
-    /// <summary>Where it listens, for <c>ANTHROPIC_BASE_URL</c>: http://127.0.0.1:PORT/.</summary>
+    /// <summary>The address that it listens on, for <c>ANTHROPIC_BASE_URL</c>: http://127.0.0.1:PORT/.</summary>
     public Uri BaseAddress => new(_app.Urls.First());
 
     /// <summary>A snapshot of what was received, in arrival order.</summary>
     public IReadOnlyList<RecordedRequest> Requests => _log.Snapshot();
 
-    /// <summary>How many TCP connections were accepted, those to the control endpoints included.</summary>
+    /// <summary>The number of TCP connections that were accepted, those to the control endpoints included.</summary>
     public int Connections => Volatile.Read(ref _connections);
 
-    /// <summary>What a request gets that no <see cref="When"/> claims.</summary>
+    /// <summary>The behaviour for a request that no <see cref="When"/> claims.</summary>
     public Behavior Default
     {
         get => _rules.Default;

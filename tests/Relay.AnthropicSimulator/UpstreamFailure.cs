@@ -1,7 +1,7 @@
 namespace Relay.AnthropicSimulator;
 
 /// <summary>
-/// What goes wrong upstream. Statuses, error types and wording are those of Anthropic's Messages API
+/// A failure upstream. Statuses, error types and wording are those of Anthropic's Messages API
 /// (https://docs.anthropic.com/en/api/errors); in JSON the names are snake_case.
 /// </summary>
 public enum UpstreamFailure

@@ -8,7 +8,7 @@ using Relay.FakeClaude;
 
 namespace Relay.EndToEndTests;
 
-/// <summary>Who may spend, how much, and who goes first.</summary>
+/// <summary>Limits and the queue, from outside: which requests may spend, how much, and which goes first.</summary>
 public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : IClassFixture<AdmissionTests.Fixture>, IAsyncLifetime
 {
     private readonly FakeRelay _relay = fixture.Relay;
@@ -343,7 +343,7 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
             (await relay.CompleteAsync(key, new { prompt = "hi" })).Status.Should().Be(200);
             if (killed)
             {
-                // What is older than a second is safe.
+                // Counts older than a second are safe.
                 await Task.Delay(1000, TestContext.Current.CancellationToken);
                 TestMachine.Kill(relay.ProcessId);
                 await relay.WaitForExitAsync();

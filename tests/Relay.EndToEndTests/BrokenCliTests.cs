@@ -3,7 +3,7 @@ using Relay.FakeClaude;
 
 namespace Relay.EndToEndTests;
 
-/// <summary>Whatever a Claude Code process does: its caller gets a clear error in time, and nothing of it stays.</summary>
+/// <summary>A Claude Code process may do anything: its caller gets a clear error in time, and nothing of it stays.</summary>
 public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixture<BrokenCliTests.Fixture>, IAsyncLifetime
 {
     private readonly FakeRelay _relay = fixture.Relay;

@@ -2,7 +2,7 @@ using Relay.FakeClaude;
 
 namespace Relay.EndToEndTests;
 
-/// <summary>Which Claude Code is used, and what an operator is told when there is none that can be.</summary>
+/// <summary>The choice of a Claude Code, and the message for an operator when there is none to use.</summary>
 public sealed class ClaudeDiscoveryTests
 {
     private static readonly (string, string)[] Login =

@@ -19,7 +19,7 @@ public sealed class ClientBodyTests(ClientBodyTests.Fixture fixture) : IClassFix
     /// <summary>Fields that have no effect here, by the name of their body.</summary>
     private static readonly string[] EmptyFields = ["field-provider", "field-web_search_options", "field-reasoning"];
 
-    /// <summary>What Claude Code does with some bodies; it repeats the words of all others.</summary>
+    /// <summary>Scripts for Claude Code with some bodies; it repeats the words of all others.</summary>
     private static readonly Dictionary<string, FakeScript> Scripts = new(StringComparer.Ordinal)
     {
         ["schema-2020-12"] = new() { StructuredOutput = """{"city":"Paris"}""" },

@@ -11,7 +11,7 @@ public sealed partial class ClientTests(ClientTests.Fixture relay) : IClassFixtu
 {
     private static readonly string Clients = Path.Combine(TestMachine.Root, "clients");
 
-    /// <summary>What each of the two does with a running relay, printed in the same words.</summary>
+    /// <summary>A program for each of the two clients that uses a running relay and prints the same words.</summary>
     private const string JavaScript = """
         import { inspect } from "node:util";
         import { ClaudeRelay } from "claude-relay-client";
@@ -348,7 +348,7 @@ public sealed partial class ClientTests(ClientTests.Fixture relay) : IClassFixtu
     )]
     private static partial Regex CodeBlock();
 
-    /// <summary>What the API answers to the prompts of this class.</summary>
+    /// <summary>Answers of the API to the prompts of this class.</summary>
     public sealed class Fixture
     {
         public Fixture(RealRelay real)

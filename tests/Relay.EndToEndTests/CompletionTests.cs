@@ -23,7 +23,7 @@ public sealed class CompletionTests(RealRelay relay)
         relay.Api.Requests.Should().ContainSingle(request => request.LastUserText == "What is two and two?");
     }
 
-    /// <summary>What a completion is reckoned to cost before Claude Code has summed it up must be what it would sum up.</summary>
+    /// <summary>The cost that is reckoned before Claude Code has summed it up must be the sum that it would give.</summary>
     [Theory]
     [InlineData("opus")]
     [InlineData("sonnet")]

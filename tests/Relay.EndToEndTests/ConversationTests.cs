@@ -5,7 +5,7 @@ using Relay.AnthropicSimulator;
 namespace Relay.EndToEndTests;
 
 /// <summary>
-/// What the caller sent is what Anthropic's API sees, over the real CLI: every turn, in order, verbatim, on every surface.
+/// Anthropic's API sees what the caller sent, over the real CLI: every turn, in order, verbatim, on every surface.
 /// </summary>
 public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay>
 {
@@ -26,7 +26,7 @@ public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay
     [InlineData("/v1/messages", 20)]
     public async Task Every_turn_arrives_in_order_with_its_picture_and_the_system_prompt(string path, int questions)
     {
-        // What the CLI would take for commands, files and notes of its own is only words here.
+        // The CLI would take these for commands, files and its own notes; here they are only words.
         string[] nasty =
         [
             "/cost",

@@ -114,7 +114,7 @@ public sealed class DashboardBrowserTests(DashboardRelay relay) : IClassFixture<
         }
     }
 
-    /// <summary>What the page then has to show. The last of it still runs; it ends when it is cancelled.</summary>
+    /// <summary>Does the work that the page then has to show. The last of it still runs; it ends when it is cancelled.</summary>
     private async Task<CancellationTokenSource> WorkAsync()
     {
         var token = TestContext.Current.CancellationToken;

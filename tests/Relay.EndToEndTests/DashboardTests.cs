@@ -243,7 +243,7 @@ public sealed partial class DashboardTests(DashboardRelay relay) : IClassFixture
     [InlineData("own", "same-site", 403)]
     [InlineData("own", "same-origin", 400)]
     [InlineData("own", null, 400)]
-    public async Task What_another_page_makes_a_browser_send_changes_nothing(string? origin, string? site, int status)
+    public async Task Requests_that_another_page_makes_a_browser_send_change_nothing(string? origin, string? site, int status)
     {
         var cookie = await relay.SignInAsync();
         List<(string, string)> headers = [];

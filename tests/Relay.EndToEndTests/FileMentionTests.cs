@@ -9,7 +9,7 @@ namespace Relay.EndToEndTests;
 [Collection(nameof(RelayPerSandbox))]
 public sealed class FileMentionTests : IDisposable
 {
-    /// <summary>What may stand before an <c>@</c> for it to count, as measured, and what looks like it.</summary>
+    /// <summary>Letters before an <c>@</c> with which it counts, as measured, and others that look like them.</summary>
     private static readonly string[] Separators =
     [
         " ",

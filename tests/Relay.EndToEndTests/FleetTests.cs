@@ -309,7 +309,7 @@ public sealed class FleetTests(FleetTests.ThreeRelays three) : IClassFixture<Fle
         return await relay.SendAsync(request, null);
     }
 
-    /// <summary>What a key has spent, by the third relay's word; what an answer cost is told after it.</summary>
+    /// <summary>The money that a key has spent, by the third relay's word. The cost of an answer is told after the answer.</summary>
     private async Task<decimal> SpentAsync(string key, decimal atLeast)
     {
         var spent = 0m;
@@ -335,14 +335,14 @@ public sealed class FleetTests(FleetTests.ThreeRelays three) : IClassFixture<Fle
     /// <summary>The fleet of all tests here: slow where the prompt says so.</summary>
     public sealed class ThreeRelays : IAsyncLifetime
     {
-        /// <summary>How long the API takes for a prompt that begins with "slow".</summary>
+        /// <summary>The API's time for a prompt that begins with "slow".</summary>
         internal static TimeSpan Slow { get; } = TimeSpan.FromSeconds(1);
 
         internal RelayFleet Fleet { get; private set; } = null!;
 
         internal Simulator Api { get; private set; } = null!;
 
-        /// <summary>What a prompt that begins with "endless" waits for.</summary>
+        /// <summary>Ends the wait of prompts that begin with "endless".</summary>
         internal TaskCompletionSource Release { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public async ValueTask InitializeAsync()

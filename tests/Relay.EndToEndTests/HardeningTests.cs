@@ -51,7 +51,7 @@ public sealed class HardeningTests
     [Fact(Timeout = 120_000)]
     public async Task A_relay_started_as_run_sh_does_has_no_diagnostics_port()
     {
-        // What the harness gives a relay is what run.sh exports.
+        // The harness gives a relay the variables that run.sh exports.
         (await File.ReadAllTextAsync(Path.Combine(TestMachine.Root, "run.sh"), TestContext.Current.CancellationToken))
             .Should()
             .Contain("export DOTNET_EnableDiagnostics=0");
@@ -93,7 +93,7 @@ public sealed class HardeningTests
         }
     }
 
-    /// <summary>What starts a program as somebody else than root, who may write to the directory.</summary>
+    /// <summary>The command before a program that starts it as somebody else than root, who may write to the directory.</summary>
     private static string[] OpenToSomebody(string directory)
     {
         if (!Environment.IsPrivilegedProcess)

@@ -7,7 +7,7 @@ using Relay.FakeClaude;
 
 namespace Relay.EndToEndTests;
 
-/// <summary>Whatever is sent as a body: a clear JSON error that names what is wrong, and nothing lost.</summary>
+/// <summary>Any body gets a clear JSON error that names the mistake, and nothing is lost.</summary>
 [Fast]
 public sealed class HttpInputTests(HttpInputTests.Fixture fixture) : IClassFixture<HttpInputTests.Fixture>, IAsyncLifetime
 {

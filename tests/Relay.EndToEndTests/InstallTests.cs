@@ -235,7 +235,7 @@ public sealed class InstallTests : IAsyncLifetime
             .Be((0, string.Empty));
     }
 
-    /// <summary>What an unpacked archive holds, once for all tests.</summary>
+    /// <summary>The content of an unpacked archive, made once for all tests.</summary>
     private static async Task<string> StageAsync()
     {
         var directory = Path.Combine(TestMachine.Root, "artifacts", "install-test");
@@ -277,8 +277,8 @@ public sealed class InstallTests : IAsyncLifetime
     }
 
     /// <summary>An unpacked release of some version.</summary>
-    /// <param name="version">What it calls itself.</param>
-    /// <param name="program">What its <c>claude-relay</c> does instead of serving; the real one is then <c>claude-relay.real</c>.</param>
+    /// <param name="version">The version that it reports.</param>
+    /// <param name="program">Replaces the serving of its <c>claude-relay</c>; the real one is then <c>claude-relay.real</c>.</param>
     private async Task<string> PutVersionAsync(string version, string? program = null)
     {
         var directory = Path.Combine(_machine.Home, "claude-relay-" + version);

@@ -84,6 +84,6 @@ public sealed class LiveMarkdownTests
         ];
     }
 
-    /// <summary>What was made of a page, and what the page itself shows or links.</summary>
+    /// <summary>The Markdown of a page, and two facts about the page itself.</summary>
     private sealed record LivePage(string Markdown, bool HasImage, bool HasAddress);
 }

@@ -240,7 +240,7 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
             )
         );
 
-    /// <summary>How many of <see cref="Inputs"/> stand in the typings.</summary>
+    /// <summary>The number of <see cref="Inputs"/> that stand in the typings.</summary>
     private const int InTypings = 44;
 
     private static readonly (string Name, string Input)[] Inputs =

@@ -9,7 +9,7 @@ public sealed class LockdownViolationTests(LockdownViolationTests.Fixture fixtur
 
     private readonly FakeRelay _relay = fixture.Relay;
 
-    /// <summary>What may not stand in an init frame, and what the audit log says of it.</summary>
+    /// <summary>Values that may not stand in an init frame, and the finding of each in the audit log.</summary>
     public static TheoryData<string, string> Deviations =>
         new()
         {
@@ -117,7 +117,7 @@ public sealed class LockdownViolationTests(LockdownViolationTests.Fixture fixtur
         (await relay.AskAsync()).Text.Should().Be("Mended.");
     }
 
-    /// <summary>What it asks for costs nothing: only its failures hold it, and they leave little behind.</summary>
+    /// <summary>Its requests cost nothing: only its failures hold it, and they leave little behind.</summary>
     private static async Task AKeyThatAsksInALoopIsHeldAsync(FakeRelay relay)
     {
         var key = await relay.Program.MintAsync("loop", "--rpm", "1");

@@ -9,7 +9,7 @@ using Relay.Infrastructure.HttpFetching;
 
 namespace Relay.EndToEndTests;
 
-/// <summary>What a scrape says is what was done, and no word of a caller's is in it.</summary>
+/// <summary>A scrape tells the work that was done, and holds no word of a caller.</summary>
 public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInternet>
 {
     private const string Requests = "http_server_request_duration_seconds_count";
@@ -167,7 +167,7 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
         Did("relay_fetch_duration_seconds_count", ("relay_fetch_outcome", "target_forbidden")).Should().Be(1);
         Did("relay_fetch_duration_seconds_count", ("relay_fetch_outcome", "upstream_connect")).Should().Be(1);
 
-        // How it is.
+        // The labels as they are.
         (
             scrape.Sum("relay_ready"),
             scrape.Sum("relay_lockdown_verified"),

@@ -11,7 +11,7 @@ using Relay.FakeClaude;
 namespace Relay.EndToEndTests;
 
 /// <summary>
-/// What the relay answers is what the description says: success and failure of every route. The comparison itself is in
+/// The relay's answers are those of the description: success and failure of every route. The comparison itself is in
 /// <see cref="DescribedAnswers"/>, which sees the answers of all other tests, too.
 /// </summary>
 public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<OpenApiTests.Relays>

@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace Relay.EndToEndTests;
 
-/// <summary>What operators do with <c>relayctl</c> besides asking the doctor: keys, usage, audit log, settings, login.</summary>
+/// <summary>The work of operators with <c>relayctl</c> besides asking the doctor: keys, usage, audit log, settings, login.</summary>
 [Fast]
 public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) : IClassFixture<OperatorCommandTests.Fixture>
 {

@@ -272,7 +272,7 @@ public sealed class ResponsesClientTests(ResponsesClientTests.Fixture relay) : I
         return JsonElement.Parse(await output);
     }
 
-    /// <summary>What the API answers to the prompts of this class.</summary>
+    /// <summary>Answers of the API to the prompts of this class.</summary>
     public sealed class Fixture
     {
         public Fixture(RealRelay real)

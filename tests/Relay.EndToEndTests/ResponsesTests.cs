@@ -28,7 +28,7 @@ public sealed class ResponsesTests(RealRelay relay)
         var input = new JsonArray();
         for (var number = 1; number <= questions; number++)
         {
-            // What the CLI would take for commands, files and notes of its own is only words here.
+            // The CLI would take these for commands, files and its own notes; here they are only words.
             input.Add(Message($"/cost @/etc/passwd {number} of {questions}"));
             var answer = await AskAsync(
                 new JsonObject

@@ -17,7 +17,7 @@ using Relay.Domain.Keys;
 namespace Relay.EndToEndTests;
 
 /// <summary>
-/// How often the official SDKs, LangChain and Vercel's AI SDK send one call when it fails, for each error of the compatible routes: none
+/// Counts how often the official SDKs, LangChain and Vercel's AI SDK send one failing call, for each error of the compatible routes: none
 /// makes several paid calls of the model out of it. Writes the table of docs/errors.md.
 /// </summary>
 public sealed class RetryTests : IAsyncLifetime
@@ -38,7 +38,7 @@ public sealed class RetryTests : IAsyncLifetime
         ErrorCode.ClientClosed,
     ];
 
-    /// <summary>What a request can end with after Anthropic was asked.</summary>
+    /// <summary>The errors of a request after Anthropic was asked.</summary>
     private static readonly ErrorCode[] MayCost =
     [
         ErrorCode.UnknownModel,

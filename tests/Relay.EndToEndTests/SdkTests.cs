@@ -302,7 +302,7 @@ public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fi
     private static (string? Name, int Status) Error(JsonElement seen, string name) =>
         (seen.GetProperty(name).GetProperty("error").GetString(), seen.GetProperty(name).GetProperty("status").GetInt32());
 
-    /// <summary>What the API saw of the SDK's conversation of two questions, and of its picture.</summary>
+    /// <summary>Checks the requests that the API saw of the SDK's conversation of two questions, and of its picture.</summary>
     private void CheckConversation(string sdk)
     {
         var second = relay.Real.RequestsOf($"sdk {sdk}: second").Should().ContainSingle().Subject;
@@ -344,7 +344,7 @@ public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fi
         return JsonElement.Parse(await output);
     }
 
-    /// <summary>What the API answers to the prompts of this class.</summary>
+    /// <summary>Answers of the API to the prompts of this class.</summary>
     public sealed class Fixture
     {
         public Fixture(RealRelay real)

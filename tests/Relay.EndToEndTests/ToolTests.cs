@@ -354,7 +354,7 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
 
         var answer = await relay.Program.PostAsync(path, relay.Key, app.Body());
 
-        // Where a client would repeat it and pay again, a failure after the model was asked is a 400.
+        // A failure after the model was asked is a 400 on routes whose clients would repeat it and pay again.
         answer.Status.Should().Be(path == "/v1/complete" ? 502 : 400, answer.Body);
         answer.Body.Should().Contain("does not declare").And.NotContain("Bash");
         relay.RequestsOf(app.Question).Should().ContainSingle();
@@ -466,7 +466,7 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
     }
 
     [Fact(Timeout = 300_000)]
-    public async Task Whatever_is_sent_with_tools_is_answered_and_puts_nothing_in_doubt()
+    public async Task Any_body_with_tools_is_answered_and_puts_nothing_in_doubt()
     {
         var seed =
             Environment.GetEnvironmentVariable("RELAY_TEST_SEED") is { Length: > 0 } given

@@ -5,7 +5,7 @@ using Relay.AnthropicSimulator;
 namespace Relay.EndToEndTests;
 
 /// <summary>
-/// Whatever goes wrong at Anthropic has its own code and status, says what to do, repeats none of the upstream's words, and
+/// Each failure at Anthropic has its own code and status, says what to do, repeats none of the upstream's words, and
 /// comes within the request's time.
 /// </summary>
 public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : IClassFixture<UpstreamFailureTests.Relays>

@@ -6,7 +6,7 @@ using Relay.AnthropicSimulator;
 
 namespace Relay.EndToEndTests;
 
-/// <summary>What a caller sends is what the model gets, byte for byte, and next to nothing else.</summary>
+/// <summary>The model gets what a caller sends, byte for byte, and next to nothing else.</summary>
 [Collection(nameof(RelayPerSandbox))]
 public sealed class VerbatimTests(RelayPerSandbox relays)
 {

@@ -64,7 +64,7 @@ public static class FakeClaudeInstall
     /// <summary>Whether a process has read its script: an update no longer changes what it does.</summary>
     public static bool HasReadScript(string directory, int processId) => File.Exists(ReadFile(directory, processId));
 
-    /// <summary>What a process leaves when it has read its script.</summary>
+    /// <summary>The file that a process leaves when it has read its script.</summary>
     internal static string ReadFile(string directory, int processId) => Path.Combine(directory, $"read-{processId}");
 
     /// <summary>The pids of all processes started so far, in order, those that only told their version left out.</summary>

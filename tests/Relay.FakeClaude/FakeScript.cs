@@ -3,10 +3,12 @@ using System.Text.Json.Serialization;
 
 namespace Relay.FakeClaude;
 
-/// <summary>What one fake CLI process does, read once from <c>fake-claude.json</c> when the process starts.</summary>
+/// <summary>The behaviour of one fake CLI process, read once from <c>fake-claude.json</c> when the process starts.</summary>
 public sealed record FakeScript
 {
-    /// <summary>What <see cref="FakeBehavior.StderrFlood"/> writes over and over: it has a secret's shape and must never surface.</summary>
+    /// <summary>
+    /// The line that <see cref="FakeBehavior.StderrFlood"/> writes over and over: it has a secret's shape and must never surface.
+    /// </summary>
     public const string StderrSecret = "sk-ant-api03-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
     /// <summary>The version that <c>--version</c>, the initialize answer and the init frame report.</summary>
@@ -22,7 +24,7 @@ public sealed record FakeScript
     /// <summary>The answer of a process that was told a schema, as JSON; whether it fits is not looked at.</summary>
     public string StructuredOutput { get; set; } = "{}";
 
-    /// <summary>How many <c>text_delta</c> events the answer is cut into.</summary>
+    /// <summary>The number of <c>text_delta</c> events that the answer is cut into.</summary>
     public int Deltas { get; set; } = 1;
 
     /// <summary>Milliseconds before each of the <see cref="TimedDeltas"/> but the first.</summary>
@@ -76,17 +78,17 @@ public sealed record FakeScript
     public bool IgnoreEof { get; set; }
 
     /// <summary>
-    /// How long the line of <see cref="FakeBehavior.HugeLine"/> is, in bytes, its few hundred bytes of frame not counted.
+    /// The length of the line of <see cref="FakeBehavior.HugeLine"/> in bytes, its few hundred bytes of frame not counted.
     /// </summary>
     public int HugeLineBytes { get; set; } = 50 * 1024 * 1024;
 
     public int StderrBytes { get; set; } = 20 * 1024 * 1024;
 
-    /// <summary>How many <c>message_start</c> events <see cref="FakeBehavior.ManyMessageStarts"/> sends in its one turn.</summary>
+    /// <summary>Number of <c>message_start</c> events that <see cref="FakeBehavior.ManyMessageStarts"/> sends in its one turn.</summary>
     public int MessageStarts { get; set; } = 5;
 
     /// <summary>
-    /// How long a <see cref="FakeBehavior.DieWhileParked"/> process lives after its start, and anew after initialize, in milliseconds.
+    /// Milliseconds that a <see cref="FakeBehavior.DieWhileParked"/> process lives after its start, and anew after initialize.
     /// </summary>
     public int ParkedLifeMs { get; set; } = 300;
 
@@ -113,7 +115,7 @@ public sealed record FakeScript
     public string TerminalReason { get; set; } = "api_error";
 
     /// <summary>
-    /// How many of the folder's processes, counted from the first, <see cref="FakeBehavior.ExitBeforeReading"/> is for; those after them
+    /// The number of the folder's first processes that <see cref="FakeBehavior.ExitBeforeReading"/> is for; those after them
     /// answer.
     /// </summary>
     public int ExitUntil { get; set; } = int.MaxValue;
@@ -124,7 +126,7 @@ public sealed record FakeScript
 /// <summary>A plugin in the init frame. Those that the CLI brings itself have the path <c>builtin</c>.</summary>
 public sealed record FakePlugin(string Name, string Path = "builtin");
 
-/// <summary>How the process deviates. Unless a member says otherwise, from init of the first real turn on.</summary>
+/// <summary>The deviation of the process. Unless a member says otherwise, from init of the first real turn on.</summary>
 public enum FakeBehavior
 {
     /// <summary>Answers as the real CLI does.</summary>

@@ -32,7 +32,7 @@ internal sealed class BareClaude : IAsyncDisposable
         string relayHome
     ) => (_guard, _starter, _child, Spec, _scratch, _relayHome) = (guard, starter, child, spec, scratch, relayHome);
 
-    /// <summary>How it was started.</summary>
+    /// <summary>The command that started it.</summary>
     public ProcessSpec Spec { get; }
 
     /// <summary>Its process id; the jail's, where there is one.</summary>

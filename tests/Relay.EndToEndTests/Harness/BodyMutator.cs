@@ -54,7 +54,7 @@ internal static class BodyMutator
         {
             if (text.Contains("\\ud800", StringComparison.Ordinal))
             {
-                break; // What reads and writes JSON here can't.
+                break; // The JSON reader and writer here can't.
             }
 
             JsonNode? root;

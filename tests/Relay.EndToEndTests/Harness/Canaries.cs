@@ -6,7 +6,7 @@ using Relay.AnthropicSimulator;
 namespace Relay.EndToEndTests.Harness;
 
 /// <summary>
-/// What must not be touched: files that must not be read, one that must not be made, and an address that must not be
+/// Things that must not be touched: files that must not be read, one that must not be made, and an address that must not be
 /// called.
 /// </summary>
 internal sealed class Canaries : IDisposable
@@ -27,10 +27,10 @@ internal sealed class Canaries : IDisposable
         _listener.Start();
     }
 
-    /// <summary>Where the files are.</summary>
+    /// <summary>The directory of the files.</summary>
     public string Directory { get; }
 
-    /// <summary>What the readable file holds.</summary>
+    /// <summary>The content of the readable file.</summary>
     public string Secret { get; }
 
     /// <summary>A file whose content must reach nobody.</summary>
@@ -56,7 +56,7 @@ internal sealed class Canaries : IDisposable
         _known.Add(path);
     }
 
-    /// <summary>What has been touched, in words; empty when nothing has.</summary>
+    /// <summary>Each thing that has been touched, in words; empty when nothing has.</summary>
     public IEnumerable<string> Touched(Simulator api)
     {
         foreach (var request in api.Requests.Where(Holds))

@@ -108,7 +108,7 @@ public sealed class DashboardRelay : IAsyncLifetime
     internal static async Task<RelayAnswer> ReadAsync(HttpResponseMessage answer) =>
         new((int)answer.StatusCode, await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), answer.Headers);
 
-    /// <summary>What the page shows.</summary>
+    /// <summary>The data that the page shows.</summary>
     internal async Task<JsonElement> SnapshotAsync(DashboardSession session) => (await AskAsync(HttpMethod.Get, "snapshot", session)).Json;
 
     /// <summary>A key of the snapshot.</summary>
@@ -116,7 +116,7 @@ public sealed class DashboardRelay : IAsyncLifetime
         snapshot.GetProperty("keys").EnumerateArray().Single(key => key.GetProperty("key").GetProperty("label").GetString() == label);
 }
 
-/// <summary>What opens the dashboard's routes: both together.</summary>
+/// <summary>The two halves of a session. Only both together open the dashboard's routes.</summary>
 /// <param name="Cookie">As it is sent back.</param>
 /// <param name="Proof">From the answer's body; null for none.</param>
 internal sealed record DashboardSession(string Cookie, string? Proof);

@@ -20,7 +20,7 @@ internal sealed class DescribedAnswers(HttpMessageHandler inner) : DelegatingHan
         }
     }
 
-    /// <summary>What an answer is, as far as the description speaks of it.</summary>
+    /// <summary>An answer, as far as the description speaks of it.</summary>
     public static SeenAnswer See(HttpRequestMessage request, HttpResponseMessage response, string? body) =>
         new(
             request.Method.Method,

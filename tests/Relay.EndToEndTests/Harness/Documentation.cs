@@ -18,7 +18,7 @@ internal sealed record DocumentedMetric(string Prometheus, IReadOnlySet<string> 
 }
 
 /// <summary>A query of the dashboard or of a rule.</summary>
-/// <param name="File">Where it stands.</param>
+/// <param name="File">The file that has it.</param>
 /// <param name="Text">PromQL.</param>
 internal sealed partial record Query(string File, string Text)
 {
@@ -109,7 +109,7 @@ internal sealed partial record Query(string File, string Text)
     private static partial Regex Name();
 }
 
-/// <summary>What docs/telemetry.md promises, and what the files in deploy/ ask for.</summary>
+/// <summary>The promises of docs/telemetry.md, and the queries of the files in deploy/.</summary>
 internal static partial class Documentation
 {
     private static readonly string[] Lines = File.ReadAllLines(Path.Combine(TestMachine.Root, "docs", "telemetry.md"));

@@ -8,7 +8,7 @@ public sealed class EchoRelay() : FakeRelayFixture(("PER_KEY_DAILY", "10000000")
     /// <inheritdoc/>
     protected override FakeScript Script => new() { EchoPrompt = true };
 
-    /// <summary>Whatever a test did to it, it still answers, and nothing runs on.</summary>
+    /// <summary>It still answers after anything that a test did to it, and nothing runs on.</summary>
     internal async Task ShouldStillAnswerAsync()
     {
         (await Relay.AskAsync("Are you there?")).Text.Should().Be("Are you there?");

@@ -9,14 +9,14 @@ namespace Relay.EndToEndTests.Harness;
 /// <summary>An event of a stream.</summary>
 /// <param name="Name">Its name; <c>message</c> where it has none.</param>
 /// <param name="Data">Its data.</param>
-/// <param name="At">When it had come, from the request on.</param>
+/// <param name="At">The time from the request to its arrival.</param>
 internal sealed record ReadEvent(string Name, string Data, TimeSpan At)
 {
     /// <summary>The data as JSON.</summary>
     public JsonElement Json => JsonElement.Parse(Data);
 }
 
-/// <summary>What a stream was, whole.</summary>
+/// <summary>A whole stream.</summary>
 /// <param name="Status">The HTTP status.</param>
 /// <param name="Events">Those that came.</param>
 /// <param name="EndedWhole">Whether it ended as HTTP wants it, and was not cut.</param>

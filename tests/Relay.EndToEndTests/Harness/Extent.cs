@@ -21,7 +21,7 @@ public sealed class FastAttribute : Attribute, ITraitAttribute
     public IReadOnlyCollection<KeyValuePair<string, string>> GetTraits() => [KeyValuePair.Create("Extent", "fast")];
 }
 
-/// <summary>How much of the tests was asked for.</summary>
+/// <summary>The extent of the tests that was asked for.</summary>
 internal static class Extent
 {
     /// <summary>Whether everything runs, as in CI: <c>./test.sh --all</c>, or <c>--long</c>.</summary>
@@ -30,7 +30,7 @@ internal static class Extent
     /// <summary>Whether crash, load and fuzz tests run at full length: <c>./test.sh --long</c>.</summary>
     public static bool IsLong { get; } = IsSet("RELAY_TEST_LONG");
 
-    /// <summary>How often something is tried, or for how long.</summary>
+    /// <summary>The number of tries, or their time.</summary>
     /// <param name="byDefault">With <c>./test.sh</c>.</param>
     /// <param name="all">With <c>./test.sh --all</c>.</param>
     /// <param name="atLength">With <c>./test.sh --long</c>.</param>

@@ -8,7 +8,7 @@ internal sealed class FakeRelay : IAsyncDisposable
 {
     private FakeRelay(string directory) => Directory = directory;
 
-    /// <summary>Where the fake CLI lies, and notes its processes.</summary>
+    /// <summary>The directory in which the fake CLI lies and notes its processes.</summary>
     public string Directory { get; }
 
     /// <summary>The relay.</summary>
@@ -74,14 +74,14 @@ internal sealed class FakeRelay : IAsyncDisposable
         }
     }
 
-    /// <summary>What processes started from now on do.</summary>
+    /// <summary>Sets the behaviour of processes that start from now on.</summary>
     public void Script(FakeScript script) => FakeClaudeInstall.Update(Directory, script);
 
     /// <summary>Asks with its key.</summary>
     public Task<RelayAnswer> AskAsync(string prompt = "hi", CancellationToken? cancellationToken = null) =>
         Program.CompleteAsync(Key, new { prompt }, cancellationToken);
 
-    /// <summary>What <c>/health/ready</c> lists as standing in the way.</summary>
+    /// <summary>The codes of the problems in <c>/health/ready</c>.</summary>
     public async Task<IReadOnlyList<string>> ProblemCodesAsync() =>
         [
             .. (await Program.GetAsync("/health/ready"))
@@ -134,7 +134,7 @@ public abstract class FakeRelayFixture(params (string Name, string Value)[] sett
 {
     internal FakeRelay Relay { get; private set; } = null!;
 
-    /// <summary>What the fake CLI does at first.</summary>
+    /// <summary>The first behaviour of the fake CLI.</summary>
     protected virtual FakeScript Script => new();
 
     public async ValueTask InitializeAsync() => Relay = await FakeRelay.StartAsync(Script, settings);

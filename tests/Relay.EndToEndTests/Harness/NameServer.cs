@@ -31,7 +31,7 @@ internal sealed class NameServer : IDisposable
         _ = ServeTcpAsync();
     }
 
-    /// <summary>What names have that nobody set; null for none.</summary>
+    /// <summary>The address of names that nobody set; null for none.</summary>
     public string? Everybody { get; set; }
 
     /// <summary>Names that were asked for so far, a line for every query; without the one by which relays find NAT64.</summary>
@@ -48,7 +48,7 @@ internal sealed class NameServer : IDisposable
         _asked.TryRemove((name, Aaaa), out _);
     }
 
-    /// <summary>How often a name was looked up.</summary>
+    /// <summary>The number of look-ups of a name.</summary>
     public int LookUpsOf(string name) => Math.Max(_asked.GetValueOrDefault((name, A)), _asked.GetValueOrDefault((name, Aaaa)));
 
     /// <inheritdoc/>

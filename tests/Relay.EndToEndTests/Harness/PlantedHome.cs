@@ -23,7 +23,7 @@ internal sealed class PlantedHome : IDisposable
     /// <summary>A file that the hooks and programs make in the configuration directory, which a jail can see too.</summary>
     public string Touched => System.IO.Path.Combine(Claude, "touched");
 
-    /// <summary>Where the login is.</summary>
+    /// <summary>The file of the login.</summary>
     public string Credentials => System.IO.Path.Combine(Claude, ".credentials.json");
 
     /// <summary>Puts a login where <c>claude</c> keeps it. It is good for decades unless it has expired already.</summary>

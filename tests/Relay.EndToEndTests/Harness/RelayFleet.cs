@@ -18,7 +18,7 @@ internal sealed class RelayFleet : IAsyncDisposable
 
     private RelayFleet(Func<(string Name, string Value)[], Task<RelayProgram>> start) => _start = start;
 
-    /// <summary>What they share.</summary>
+    /// <summary>The server that they share.</summary>
     public RedisServer Redis { get; } = RedisServer.Start("--appendonly", "yes");
 
     /// <summary>Those that run, in the order of their names.</summary>
@@ -160,7 +160,7 @@ internal sealed class RelayFleet : IAsyncDisposable
         }
     }
 
-    /// <summary>How many relays the balancer takes for ready, by its own statistics.</summary>
+    /// <summary>The number of relays that the balancer takes for ready, by its own statistics.</summary>
     private int ServersUp()
     {
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);

@@ -12,7 +12,7 @@ using Relay.Cli;
 
 namespace Relay.EndToEndTests.Harness;
 
-/// <summary>What a route answered.</summary>
+/// <summary>An answer of a route.</summary>
 /// <param name="Status">The HTTP status.</param>
 /// <param name="Body">The body's text.</param>
 /// <param name="Headers">The response's headers.</param>
@@ -38,8 +38,8 @@ internal sealed record RelayAnswer(int Status, string Body, HttpResponseHeaders 
 internal sealed partial class RelayProgram : IAsyncDisposable
 {
     /// <summary>
-    /// What no test is about, and tests start hundreds of processes: the runtime's guard of its own compiled code, without which a
-    /// start costs a fifth less; and compiling anew, and better, what has run often, which takes as much of a short life again.
+    /// Settings of the runtime that no test is about, because tests start hundreds of processes. Without the guard of its own compiled
+    /// code a start costs a fifth less. Compiling anew, and better, the code that has run often takes as much of a short life again.
     /// </summary>
     private static readonly (string Name, string Value)[] QuickStart =
     [
@@ -73,7 +73,7 @@ internal sealed partial class RelayProgram : IAsyncDisposable
     /// <summary>Its process.</summary>
     public int ProcessId => _process.Id;
 
-    /// <summary>What it wrote to stdout and stderr so far, a line each.</summary>
+    /// <summary>The lines that it wrote to stdout and stderr so far.</summary>
     public IReadOnlyList<string> Log => [.. _log];
 
     /// <summary>Its last warnings and errors, for the message of a test that fails.</summary>
@@ -140,7 +140,7 @@ internal sealed partial class RelayProgram : IAsyncDisposable
     /// <param name="wrapper">
     /// A program and its arguments that starts the relay in its own place (by <c>exec</c>, so that the process id stays).
     /// </param>
-    /// <param name="connect">How to reach it, when it is in another network than the test.</param>
+    /// <param name="connect">Reaches it, when it is in another network than the test.</param>
     public static async Task<RelayProgram> StartAsync(
         (string Name, string Value)[] settings,
         bool waitUntilReady = true,

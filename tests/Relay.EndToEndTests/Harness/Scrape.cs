@@ -6,11 +6,11 @@ namespace Relay.EndToEndTests.Harness;
 /// <summary>One line of Prometheus' text format.</summary>
 /// <param name="Name">The metric.</param>
 /// <param name="Labels">Its labels, but for the exporter's own.</param>
-/// <param name="Scope">Who counts: the relay, or the runtime.</param>
+/// <param name="Scope">The meter that counts: the relay's, or the runtime's.</param>
 /// <param name="Value">The value.</param>
 internal sealed record Series(string Name, IReadOnlyDictionary<string, string> Labels, string? Scope, double Value);
 
-/// <summary>What <c>/metrics</c> showed.</summary>
+/// <summary>The answer of <c>/metrics</c>.</summary>
 internal sealed partial class Scrape
 {
     /// <summary>
@@ -38,7 +38,7 @@ internal sealed partial class Scrape
     public static async Task<Scrape> OfAsync(RelayProgram relay) =>
         await ReadAsync(await Prometheus.GetAsync(UrlOf(relay), TestContext.Current.CancellationToken));
 
-    /// <summary>Where that is.</summary>
+    /// <summary>The address of the metrics.</summary>
     public static Uri UrlOf(RelayProgram relay) =>
         new(relay.Log.Select(line => MetricsUrl().Match(line)).First(match => match.Success).Value);
 

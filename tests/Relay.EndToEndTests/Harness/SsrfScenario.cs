@@ -45,10 +45,10 @@ internal sealed partial class SsrfScenario
     /// <summary>The URL to fetch.</summary>
     public string Url => _input.GetProperty("url").GetString()!;
 
-    /// <summary>How often it is to be fetched.</summary>
+    /// <summary>The number of times that it is fetched.</summary>
     public int Requests => Config("requests")?.GetInt32() ?? 1;
 
-    /// <summary>What the caller sends.</summary>
+    /// <summary>The caller's body.</summary>
     public Dictionary<string, object> Body
     {
         get

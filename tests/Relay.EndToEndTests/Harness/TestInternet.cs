@@ -183,7 +183,7 @@ public sealed class TestInternet : IAsyncLifetime
 /// <summary>A relay in a test's Internet, with one key.</summary>
 /// <param name="Program">The relay.</param>
 /// <param name="Key">The key.</param>
-/// <param name="ClaudeDirectory">Where its fake CLI lies.</param>
+/// <param name="ClaudeDirectory">The directory of its fake CLI.</param>
 internal sealed record InternetRelay(RelayProgram Program, string Key, string ClaudeDirectory) : IAsyncDisposable
 {
     /// <summary>Posts a fetch.</summary>

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace Relay.EndToEndTests.Harness;
 
-/// <summary>Where things are on the machine that runs the tests, and what runs on it.</summary>
+/// <summary>Places on the machine that runs the tests, and processes on it.</summary>
 internal static class TestMachine
 {
     /// <summary>The checkout.</summary>
@@ -17,13 +17,13 @@ internal static class TestMachine
             ? installed
         : throw new InvalidOperationException("The pinned Claude Code is not installed. Run ./test.sh, which installs it.");
 
-    /// <summary>Where the JavaScript SDKs are installed, with the scripts that use them.</summary>
+    /// <summary>The directory of the JavaScript SDKs, with the scripts that use them.</summary>
     public static string Sdks =>
         Environment.GetEnvironmentVariable("CLAUDE_RELAY_TEST_SDKS") is { Length: > 0 } path && Directory.Exists(path)
             ? path
             : throw new InvalidOperationException("The JavaScript SDKs are not installed. Run ./test.sh, which installs them.");
 
-    /// <summary>Where <c>prometheus</c> and <c>promtool</c> are.</summary>
+    /// <summary>The directory of <c>prometheus</c> and <c>promtool</c>.</summary>
     public static string Prometheus =>
         (
             (string?[])
@@ -38,13 +38,13 @@ internal static class TestMachine
             && File.Exists(Path.Combine(directory, "promtool"))
         ) ?? throw new InvalidOperationException("Prometheus is not installed. Run ./test.sh, which installs it.");
 
-    /// <summary>Where what drives a browser is installed, with the scripts that use it.</summary>
+    /// <summary>The directory of the driver of a browser, with the scripts that use it.</summary>
     public static string BrowserTools =>
         Environment.GetEnvironmentVariable("CLAUDE_RELAY_TEST_BROWSER") is { Length: > 0 } path && Directory.Exists(path)
             ? path
             : throw new InvalidOperationException("What drives a browser is not installed. Run ./test.sh, which installs it.");
 
-    /// <summary>Where the second reader of Markdown is installed, with the script that uses it.</summary>
+    /// <summary>The directory of the second reader of Markdown, with the script that uses it.</summary>
     public static string Converters =>
         Environment.GetEnvironmentVariable("CLAUDE_RELAY_TEST_CONVERTERS") is { Length: > 0 } path && Directory.Exists(path)
             ? path

@@ -15,7 +15,7 @@ namespace Relay.EndToEndTests.Harness;
 /// <param name="Head">Everything before the body, as it came.</param>
 internal sealed record SiteRequest(IPAddress Address, int Port, string Head)
 {
-    /// <summary>What is asked for: path and query.</summary>
+    /// <summary>The target of the request: path and query.</summary>
     public string Target => Head.Split(' ')[1];
 
     /// <summary>A header's value; null for none.</summary>
@@ -25,7 +25,7 @@ internal sealed record SiteRequest(IPAddress Address, int Port, string Head)
             ?[(name.Length + 1)..].Trim();
 }
 
-/// <summary>How a site's certificate is.</summary>
+/// <summary>The kind of a site's certificate.</summary>
 internal enum SiteCertificate
 {
     /// <summary>Of the authority that the relay trusts.</summary>
@@ -44,10 +44,10 @@ internal enum SiteCertificate
     WithMissingIssuer,
 }
 
-/// <summary>What a site does.</summary>
+/// <summary>The behaviour of a site.</summary>
 /// <param name="Answer">Answers one request, on a connection that is closed then.</param>
-/// <param name="Certificate">What it shows for TLS.</param>
-/// <param name="Handshake">What it does instead of the rest of a TLS handshake; null for nothing.</param>
+/// <param name="Certificate">The certificate that it shows for TLS.</param>
+/// <param name="Handshake">Replaces the rest of a TLS handshake; null for an ordinary one.</param>
 /// <param name="KeepsAlive">Whether a connection is for more than one request.</param>
 internal sealed record Site(
     Func<SiteRequest, Stream, CancellationToken, Task> Answer,
@@ -91,7 +91,7 @@ internal sealed class TestSites : IDisposable
     /// <summary>Sites by host name, as the certificate's or the request's host says.</summary>
     public ConcurrentDictionary<string, Site> Sites { get; } = new(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>What hosts do that have no site.</summary>
+    /// <summary>The behaviour of hosts without a site.</summary>
     public Site Everybody { get; set; } = Site.Page("<p>hi</p>");
 
     /// <summary>Every connection: to which address and port.</summary>

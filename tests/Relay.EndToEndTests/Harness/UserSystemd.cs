@@ -10,7 +10,7 @@ namespace Relay.EndToEndTests.Harness;
 /// </summary>
 internal sealed class UserSystemd : IAsyncDisposable
 {
-    /// <summary>Where the user finds the home.</summary>
+    /// <summary>The path at which the user finds the home.</summary>
     public const string InsideHome = "/home/relay-test";
 
     private const string Uid = "54321";

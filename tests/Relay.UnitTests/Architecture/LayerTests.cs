@@ -93,7 +93,7 @@ public sealed class LayerTests
             "Relay.Infrastructure.Processes"
         );
 
-    /// <summary>Whoever makes a connection of its own makes one past the guard.</summary>
+    /// <summary>A type that connects by itself connects past the guard.</summary>
     [Fact]
     public void One_type_connects_to_where_a_caller_chose()
     {

@@ -21,7 +21,7 @@ namespace Relay.UnitTests.Architecture;
 /// </summary>
 public sealed class VisibilityTests
 {
-    /// <summary>What the hosts need besides, and why.</summary>
+    /// <summary>Further types that the hosts need, and the reason for each.</summary>
     private static readonly Dictionary<Type, string> NeededByHosts = new()
     {
         [typeof(DependencyInjection)] = "AddRelayApplication",

@@ -10,10 +10,10 @@ using Relay.Redis;
 
 namespace Relay.UnitTests.Deployment;
 
-/// <summary>What the files in <c>deploy/</c> say of the relay is true of it, and they agree with one another.</summary>
+/// <summary>The files in <c>deploy/</c> tell the truth about the relay, and agree with one another.</summary>
 public sealed partial class DeploymentFileTests
 {
-    /// <summary>What the relay may take beyond <c>DRAIN_TIMEOUT</c> (<c>Drain.Afterwards</c>).</summary>
+    /// <summary>The time that the relay may take beyond <c>DRAIN_TIMEOUT</c> (<c>Drain.Afterwards</c>).</summary>
     private static readonly TimeSpan Afterwards = Relay.Api.Hosting.Drain.Afterwards;
 
     private static readonly HashSet<string> Settings = new ServiceCollection()
@@ -210,7 +210,7 @@ public sealed partial class DeploymentFileTests
 
     internal static string Read(string file) => File.ReadAllText(Checkout.PathOf("deploy", file));
 
-    /// <summary>What the group <c>s</c> of a pattern matches.</summary>
+    /// <summary>The matches of the group <c>s</c> of a pattern.</summary>
     internal static IReadOnlyList<string> Find(string text, string pattern) =>
         [
             .. Regex

@@ -4,7 +4,9 @@ using Relay.Application.Quotas;
 
 namespace Relay.UnitTests.Deployment;
 
-/// <summary>What deploys several relays gives each what must be its own, and all of them one Redis that keeps what it is told.</summary>
+/// <summary>
+/// The files for several relays give each relay its own names and directories, and all of them one Redis that keeps its data.
+/// </summary>
 public sealed class FleetFileTests
 {
     private static readonly string Compose = DeploymentFileTests.Read("compose.fleet.yaml");

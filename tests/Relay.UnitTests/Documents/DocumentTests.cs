@@ -7,7 +7,7 @@ using Relay.UnitTests.Architecture;
 
 namespace Relay.UnitTests.Documents;
 
-/// <summary>What the documents say is so: settings, links, and the tests that they name.</summary>
+/// <summary>The documents tell the truth: settings, links, and the tests that they name.</summary>
 public sealed partial class DocumentTests
 {
     private const string Begin = "<!-- settings -->\n";

@@ -85,7 +85,8 @@ public sealed partial class PlainEnglishTests
     [Fact]
     public void Comments_begin_with_a_noun_or_a_verb() =>
         Rule.ForEach(
-            from file in Sources("src").Concat(Sources("clients"))
+            from file in Code()
+            where Path.GetFileName(file) != $"{nameof(PlainEnglishTests)}.cs" // Its examples are against the rule.
             from comment in CommentsOf(File.ReadAllText(file))
             select (file, comment),
             found => IsRelative(found.comment) ? $"{Name(found.file)}: {found.comment}" : null,
@@ -93,9 +94,19 @@ public sealed partial class PlainEnglishTests
         );
 
     [Fact]
+    public void Names_of_tests_begin_with_a_noun_or_a_verb() =>
+        Rule.ForEach(
+            from file in Code()
+            from name in TestName().Matches(File.ReadAllText(file)).Select(match => match.Groups["text"].Value)
+            select (file, name),
+            found => IsRelative(found.name.Replace('_', ' ')) ? $"{Name(found.file)}: {found.name}" : null,
+            "the name of a test is a sentence"
+        );
+
+    [Fact]
     public void Lines_of_code_are_short() =>
         Rule.ForEach(
-            ((string[])["src", "tests"]).SelectMany(Sources).SelectMany(CodeOf),
+            Code().SelectMany(CodeOf),
             line => line.Text.Length > LongestLine ? $"{line.File}:{line.Number}" : null,
             $"a line has at most {LongestLine} characters"
         );
@@ -132,6 +143,8 @@ public sealed partial class PlainEnglishTests
             .Select(sentence => sentence.TrimStart(' ', '-', '*', '|', '"', '\''))
             .Where(sentence => !sentence.EndsWith('?') && (Opening().IsMatch(sentence) || Phrase().IsMatch(sentence)));
 
+    private static IEnumerable<string> Code() => ((string[])["src", "tests", "clients", "bench"]).SelectMany(Sources);
+
     private static IEnumerable<string> Sources(string folder) =>
         Directory
             .EnumerateFiles(Path.Combine(Checkout.Root, folder), "*.cs", SearchOption.AllDirectories)
@@ -156,6 +169,9 @@ public sealed partial class PlainEnglishTests
         matchTimeoutMilliseconds: 1000
     )]
     private static partial Regex Comment();
+
+    [GeneratedRegex(@"\b(void|Task) (?<text>\w+_\w+)\(", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex TestName();
 
     [GeneratedRegex(
         @"\b(of (its|their) own|(is|are) none|whoever|in vain)\b",

@@ -238,7 +238,7 @@ public sealed class RedisFailureTests : IDisposable
 
         decision.Refusal!.Code.Should().Be(ErrorCode.StateUnavailable);
         admitted.Should().BeLessThan(100, "else it was the limit");
-        // What still fits into the last block is let in, and counts.
+        // A request that still fits into the last block is let in, and counts.
         await Waiting.UntilAsync(
             () =>
             {
@@ -264,7 +264,7 @@ public sealed class RedisFailureTests : IDisposable
             adorn: options => (options.State, options.Timeout) = ($"redis://127.0.0.1:{line.Port}", TimeSpan.FromSeconds(10)),
             beats: true
         );
-        await ChargeAsync(relay); // Which also tells the server the script.
+        await ChargeAsync(relay); // This also tells the server the script.
 
         var times = new List<TimeSpan>();
         var charges = new List<QuotaCharge>();

@@ -300,7 +300,7 @@ public sealed class RedisFleetTests : IAsyncLifetime
         await relay.ToldAsync();
     }
 
-    /// <summary>What is spent or reserved.</summary>
+    /// <summary>The money that is spent or reserved.</summary>
     private static async Task<long> CentsAsync(RedisRelay relay)
     {
         var usd = (await relay.Quotas.PeekAsync("a", Limits, Waiting.Token)).Statuses.Single(status => status.Policy == "usd-day");

@@ -4,7 +4,7 @@ using Relay.Application.Idempotency;
 
 namespace Relay.UnitTests.Redis;
 
-/// <summary>What the SQLite store does (see its tests), over two relays.</summary>
+/// <summary>Does the same as the SQLite store (see its tests), over two relays.</summary>
 public sealed class RedisIdempotencyTests : IAsyncLifetime
 {
     private readonly FakeTimeProvider _clock = new(Any.Time);

@@ -169,8 +169,8 @@ public sealed partial class RedisUserTests
     }
 
     /// <summary>
-    /// What StackExchange.Redis tries by itself, and does without: a vote among primaries and its channel, which are no names of the fleet,
-    /// and a look at the server's settings.
+    /// Commands that StackExchange.Redis tries by itself, and does without: a vote among primaries and its channel, which are no names of
+    /// the fleet, and a look at the server's settings.
     /// </summary>
     private static readonly string[] ClientsOwn = ["__Booksleeve_TieBreak", "__Booksleeve_MasterChanged", "config|get"];
 
@@ -242,7 +242,7 @@ public sealed partial class RedisUserTests
         await relay.Link.RunAsync(RedisScripts.Leave, [names.Relays, names.Fleet], ["dead"], Waiting.Token);
     }
 
-    /// <summary>What the server refused for want of a right, once each.</summary>
+    /// <summary>The commands that the server refused for want of a right, once each.</summary>
     private List<string> Refused() =>
         [.. LogObject().Matches(_server.Cli("acl", "log")).Select(match => match.Groups["name"].Value).Distinct(StringComparer.Ordinal)];
 

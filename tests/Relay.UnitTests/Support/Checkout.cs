@@ -5,7 +5,7 @@ namespace Relay.UnitTests.Support;
 /// <summary>The project's own files, which some tests read.</summary>
 internal static class Checkout
 {
-    /// <summary>Where they are.</summary>
+    /// <summary>The root directory of the checkout.</summary>
     public static string Root { get; } = Find();
 
     /// <summary>A file's path.</summary>

@@ -13,7 +13,7 @@ internal sealed class FakeStarter(TimeProvider clock) : IProcessStarter
     private readonly Lock _lock = new();
     private readonly List<FakeChild> _started = [];
 
-    /// <summary>What children started from now on do with a line of their input.</summary>
+    /// <summary>The reaction of children that start from now on to a line of their input.</summary>
     public Action<FakeChild, JsonElement> Behavior { get; set; } = FakeChild.AnswerLikeClaude;
 
     /// <summary>Called before each start; may fail it.</summary>
@@ -54,7 +54,7 @@ internal sealed class FakeChild : IChildProcess
     /// <summary>Memory that it says it holds.</summary>
     public long ResidentBytes { get; set; }
 
-    /// <summary>What was written to it before its memory was bounded; null when that was not.</summary>
+    /// <summary>The input that it got before its memory was bounded; null while it was not bounded.</summary>
     public string? InputBeforeBound { get; private set; }
 
     public void BoundMemory(long moreBytes) => InputBeforeBound ??= moreBytes == ClaudeProcesses.MaxMemoryBytes ? Input : null;
@@ -89,11 +89,11 @@ internal sealed class FakeChild : IChildProcess
 
     private object? _state;
 
-    /// <summary>What a behavior remembers of this child.</summary>
+    /// <summary>The state that a behavior keeps for this child.</summary>
     public T StateOf<T>(Func<T> create)
         where T : class => (T)(_state ??= create());
 
-    /// <summary>How often it was told to stop.</summary>
+    /// <summary>The number of times that it was told to stop.</summary>
     public int Stops { get; private set; }
 
     /// <summary>Whether a schema was told.</summary>

@@ -65,7 +65,7 @@ internal sealed class FakeGate : IAsyncDisposable
 
     public GateListener Listener { get; }
 
-    /// <summary>What the API told of the account's limits.</summary>
+    /// <summary>The account's limits, as the API told them.</summary>
     public AccountMeter Account { get; }
 
     /// <param name="home">The home below which the socket is made.</param>

@@ -20,10 +20,10 @@ internal sealed class LongLine : IDisposable
         _ = AcceptAsync();
     }
 
-    /// <summary>Where it begins.</summary>
+    /// <summary>The port at which it begins.</summary>
     public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
-    /// <summary>How long a byte takes one way; for those that set out from now on.</summary>
+    /// <summary>The time that a byte takes one way; for bytes that set out from now on.</summary>
     public TimeSpan Delay { get; set; }
 
     public void Dispose()

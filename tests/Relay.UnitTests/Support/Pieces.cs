@@ -20,7 +20,7 @@ internal sealed class Pieces(IEnumerable<byte[]> pieces) : Stream
         set => throw new NotSupportedException();
     }
 
-    /// <summary>How often it was read from.</summary>
+    /// <summary>The number of reads.</summary>
     public int Reads { get; private set; }
 
     public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));

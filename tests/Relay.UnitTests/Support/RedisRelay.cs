@@ -51,11 +51,11 @@ internal sealed class RedisRelay : IAsyncDisposable
     public RedisIdempotencyStore Answers { get; }
 
     /// <summary>Joins a fleet.</summary>
-    /// <param name="server">What it shares.</param>
+    /// <param name="server">The server that it shares.</param>
     /// <param name="fleet">The fleet's name: the namespace.</param>
     /// <param name="clock">Gives the scripts and the relay this clock; null for the server's and the system's.</param>
     /// <param name="adorn">Changes its options.</param>
-    /// <param name="idempotency">How much is remembered.</param>
+    /// <param name="idempotency">The bounds of the remembered answers.</param>
     /// <param name="beats">Whether it gives signs of life by itself, as a real one does. They also find out that a server is back.</param>
     public static async Task<RedisRelay> StartAsync(
         RedisServer server,

@@ -26,13 +26,13 @@ internal sealed class RedisServer : IDisposable
     /// <summary>One for all tests that only need some Redis: each in a namespace of its own. It ends with the tests.</summary>
     public static RedisServer Shared => ForAll.Value;
 
-    /// <summary>Where it listens.</summary>
+    /// <summary>The port that it listens on.</summary>
     public int Port { get; }
 
-    /// <summary>Where its files are.</summary>
+    /// <summary>The directory of its files.</summary>
     public string Files => _directory.FullName;
 
-    /// <summary>What <c>STATE</c> says to use it.</summary>
+    /// <summary>The value of <c>STATE</c> that uses it.</summary>
     public string Address => $"redis://127.0.0.1:{Port}";
 
     /// <summary>Starts one.</summary>

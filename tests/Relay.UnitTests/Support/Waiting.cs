@@ -12,7 +12,7 @@ internal static class Waiting
     public static CancellationToken Token => TestContext.Current.CancellationToken;
 
     /// <summary>Looks again and again until the condition holds; fails when it does not within the bound.</summary>
-    /// <param name="condition">What is waited for.</param>
+    /// <param name="condition">The condition to wait for.</param>
     /// <param name="what">Says it in the failure.</param>
     /// <param name="meanwhile">Done before each look: advancing a fake clock, for one.</param>
     public static async Task UntilAsync(Func<bool> condition, string what, Action? meanwhile = null)

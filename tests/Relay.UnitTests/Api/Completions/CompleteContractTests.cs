@@ -6,7 +6,7 @@ using Relay.Domain.Completions;
 
 namespace Relay.UnitTests.Api.Completions;
 
-/// <summary>What goes over the wire, letter by letter.</summary>
+/// <summary>The bytes on the wire, letter by letter.</summary>
 public sealed class CompleteContractTests
 {
     private static readonly TimeSpan Duration = TimeSpan.FromMilliseconds(1900.7);

@@ -3,7 +3,7 @@ using Relay.Api.Dashboard;
 
 namespace Relay.UnitTests.Api.Dashboard;
 
-/// <summary>What another page makes a browser send is told from what the dashboard sends.</summary>
+/// <summary>Requests that another page makes a browser send are told from those of the dashboard.</summary>
 public sealed class DashboardGuardTests
 {
     [Theory]

@@ -177,7 +177,7 @@ public sealed class RevocationWatchTests : IDisposable
     private void Reload(params string[] unrevokedIds) =>
         _keys.Reloaded += Raise.Event<Action<IReadOnlySet<string>>>(new HashSet<string>(unrevokedIds, StringComparer.Ordinal));
 
-    /// <summary>What runs until its token is cancelled.</summary>
+    /// <summary>Runs a request until its token is cancelled.</summary>
     private Task AskAsync(HttpContext context) =>
         _watch.InvokeAsync(context, http => Task.Delay(Timeout.InfiniteTimeSpan, http.RequestAborted));
 

@@ -12,7 +12,7 @@ using Relay.Domain.Completions;
 
 namespace Relay.UnitTests.Api.Http;
 
-/// <summary>Whatever becomes of a request with a key: one line of the audit log.</summary>
+/// <summary>Each request with a key, however it ends, is one line of the audit log.</summary>
 public sealed class RequestLogTests
 {
     private readonly IAuditLog _auditLog = Substitute.For<IAuditLog>();

@@ -22,7 +22,7 @@ using Relay.OpenApiTests;
 namespace Relay.UnitTests.Api.OpenApi;
 
 /// <summary>
-/// What the schemas of bodies take is what the relay's own readers take: every example, and every example with one thing changed
+/// The schemas of bodies take exactly what the relay's own readers take: every example, and every example with one thing changed
 /// at every place, is judged by both.
 /// </summary>
 public sealed class RequestTests
@@ -105,7 +105,7 @@ public sealed class RequestTests
         disagreements.Should().BeEmpty();
     }
 
-    /// <summary>That two fields must be equal is nothing a schema can say.</summary>
+    /// <summary>No schema can say that two fields must be equal.</summary>
     [Fact]
     public async Task Rules_that_only_readers_check_still_refuse()
     {
@@ -276,7 +276,7 @@ public sealed class RequestTests
             _ => throw new NotSupportedException($"Tell this test which contract {path} reads."),
         };
 
-    /// <summary>What the route's own reader says of a body; null when it takes it.</summary>
+    /// <summary>The error of the route's own reader for a body; null when it takes the body.</summary>
     private static Task<RelayError?> ReadAsync(string path, JsonObject body) =>
         path switch
         {

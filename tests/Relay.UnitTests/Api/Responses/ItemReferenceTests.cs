@@ -125,7 +125,7 @@ public sealed class ItemReferenceTests : IDisposable
                 id
             );
 
-    /// <summary>What stands between two questions; results of the calls stand before the second.</summary>
+    /// <summary>Reads an input with these items between two questions; results of the calls stand before the second.</summary>
     private static Result<(Conversation Conversation, PromptText? System)> Read(ItemSeal seal, params IReadOnlyList<object> items)
     {
         var input = new JsonArray

@@ -114,7 +114,7 @@ public sealed class ResponseBodyTests
     }
 
     [Fact]
-    public void What_can_be_honoured_is()
+    public void Fields_that_can_be_honoured_are()
     {
         var request = Parse(
             $$"""
@@ -174,7 +174,7 @@ public sealed class ResponseBodyTests
         "\"tools\":[],\"tool_choice\":\"auto\",\"parallel_tool_calls\":true,\"metadata\":{\"a\":\"b\"},\"user\":\"u\",\"service_tier\""
             + ":\"auto\",\"reasoning\":null,\"text\":null"
     )]
-    public void What_asks_for_what_happens_anyway_is_taken(string fields) =>
+    public void Fields_that_ask_for_the_default_are_taken(string fields) =>
         Read($"{Hi},{fields}").Value.Compatible.Ignored.Should().BeEmpty();
 
     [Theory]
@@ -201,7 +201,7 @@ public sealed class ResponseBodyTests
     [InlineData("\"input\":\"hi\",\"include\":[5]", "include")]
     [InlineData("\"input\":\"hi\",\"metadata\":5", "metadata")]
     [InlineData("\"input\":\"hi\",\"max_output_tokens\":0", "max_output_tokens")]
-    public void What_is_wrong_is_named(string fields, string name) => Parse(fields).Error!.Field.Should().Be(name);
+    public void Wrong_fields_are_named(string fields, string name) => Parse(fields).Error!.Field.Should().Be(name);
 
     [Fact]
     public void The_answer_repeats_what_was_asked()

@@ -153,7 +153,7 @@ public sealed class FairQueueTests
         var holder = "b";
         List<string> served = [];
 
-        // Whoever of b, c and d is done comes back at once; a has had all its requests in line since the beginning.
+        // Each of b, c and d comes back at once when it is done; a has had all its requests in line since the beginning.
         for (var turn = 0; turn < 60; turn++)
         {
             place.Dispose();
@@ -517,7 +517,7 @@ public sealed class FairQueueTests
             }
         }
 
-        /// <summary>What the queue has decided reaches those who wait on threads of their own.</summary>
+        /// <summary>Waits for the queue's decisions, which reach the waiting requests on other threads.</summary>
         private void Settle() =>
             SpinWait
                 .SpinUntil(() => Pending.Count() == _queue.Load.Waiting, TimeSpan.FromSeconds(10))

@@ -149,7 +149,7 @@ public sealed class FetchUrlTests
     }
 
     /// <summary>
-    /// Whatever is accepted is one host, the same for the framework, no private address, and accepted in the same way when
+    /// Each accepted URL is one host, the same for the framework, no private address, and accepted in the same way when
     /// it is read again.
     /// </summary>
     [Fact]

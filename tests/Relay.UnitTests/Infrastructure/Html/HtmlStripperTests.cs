@@ -38,7 +38,7 @@ public sealed class HtmlStripperTests
     [InlineData("<textarea><script>a</script></textarea>", "<textarea><script>a</script></textarea>")]
     [InlineData("<plaintext><script>a", "<plaintext><script>a")]
     [InlineData("<div a a a a a >", "<div a a a a a >")]
-    // What looks like a script's end, and is none or is one.
+    // Texts that look like a script's end, and are one or not.
     [InlineData("<script><!-- <script> </script> --></script>b", "b")]
     [InlineData("<script><!-- </script>b", "b")]
     [InlineData("<script><!--><script></script>b", "b")]

@@ -145,7 +145,7 @@ public sealed class PageRendererTests
                     PageRenderer.ToMarkdown(html, Url, Waiting.Token).Text,
                     PageRenderer.ToText(html, Url, Waiting.Token).Text
                 );
-                // What is preformatted keeps its empty lines.
+                // Preformatted text keeps its empty lines.
                 if (!markdown.Contains("```", StringComparison.Ordinal))
                 {
                     markdown.Should().NotContain("\n\n\n", "{0} has none", page);

@@ -22,7 +22,7 @@ internal sealed class RawSite : IDisposable
         _serving = ServeAsync();
     }
 
-    /// <summary>Where it listens.</summary>
+    /// <summary>The address that it listens on.</summary>
     public IPEndPoint Endpoint { get; }
 
     /// <summary>The heads of all requests so far.</summary>

@@ -11,7 +11,7 @@ using Relay.Infrastructure.HttpFetching;
 
 namespace Relay.UnitTests.Infrastructure.HttpFetching;
 
-/// <summary>What <c>relayctl doctor --fetch</c> tells, over real sockets.</summary>
+/// <summary>The report of <c>relayctl doctor --fetch</c>, over real sockets.</summary>
 public sealed class TraceFetchTests
 {
     [Fact]

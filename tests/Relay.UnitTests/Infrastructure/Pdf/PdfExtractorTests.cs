@@ -4,7 +4,7 @@ using Relay.Tests.Corpus;
 
 namespace Relay.UnitTests.Infrastructure.Pdf;
 
-/// <summary>How letters become lines and paragraphs. These files are harmless, and read in this process.</summary>
+/// <summary>Letters become lines and paragraphs. These files are harmless, and read in this process.</summary>
 public sealed class PdfExtractorTests
 {
     private const string Hebrew =

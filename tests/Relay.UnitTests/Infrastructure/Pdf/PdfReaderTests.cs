@@ -144,7 +144,7 @@ public sealed class PdfReaderTests(PdfProcesses processes) : IClassFixture<PdfPr
         await Task.WhenAll(_watch.Children.Select(child => child.Exited)).InTime();
     }
 
-    /// <summary>What waits behind one key's slow files are that key's own.</summary>
+    /// <summary>Only files of the same key wait behind that key's slow files.</summary>
     [Fact]
     public async Task One_key_does_not_get_all_places()
     {

@@ -224,7 +224,7 @@ public sealed class ChildProcessTests : IDisposable
         await LineAsync(watched);
         _guard.Forget(forgotten.Id);
 
-        // What the kernel does when the relay is killed: the pipe to the shell closes.
+        // The kernel does this when the relay is killed: the pipe to the shell closes.
         _guard.Dispose();
 
         await watched.Exited.InTime();

@@ -55,7 +55,7 @@ public sealed class ProcessMemoryTests
     [Fact]
     public void A_process_that_is_gone_can_be_bounded_without_harm() => ProcessMemory.Bound(int.MaxValue, 1);
 
-    /// <summary>What a shell prints that runs a command after something was done to that shell.</summary>
+    /// <summary>The output of a shell that runs a command after something was done to that shell.</summary>
     private static async Task<string> AfterALineAsync(string command, Action<int> prepare)
     {
         var start = new ProcessStartInfo("/bin/sh", ["-c", "read line; " + command])

@@ -4,7 +4,7 @@ using Relay.Domain.Quotas;
 
 namespace Relay.UnitTests.Infrastructure.Quotas;
 
-/// <summary>What every place that counts must do alike, whatever its clock.</summary>
+/// <summary>Rules that every place that counts must keep, whatever its clock.</summary>
 public abstract class QuotaStoreContract : IAsyncLifetime
 {
     protected const int Many = 1_000_000;

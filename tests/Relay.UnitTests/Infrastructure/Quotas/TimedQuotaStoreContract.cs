@@ -6,7 +6,7 @@ using Relay.Domain.Quotas;
 
 namespace Relay.UnitTests.Infrastructure.Quotas;
 
-/// <summary>What every place that counts must do alike as time passes: on a clock that the tests move.</summary>
+/// <summary>Rules that every place that counts must keep as time passes: on a clock that the tests move.</summary>
 public abstract class TimedQuotaStoreContract : QuotaStoreContract
 {
     private static readonly DateOnly Today = new(2026, 3, 14);
@@ -16,7 +16,7 @@ public abstract class TimedQuotaStoreContract : QuotaStoreContract
 
     internal abstract IUsageReader Usage { get; }
 
-    /// <summary>How often random sequences are tried.</summary>
+    /// <summary>The number of random sequences that are tried.</summary>
     protected abstract int Times { get; }
 
     /// <summary>Makes a place to count in that is empty.</summary>
@@ -28,7 +28,7 @@ public abstract class TimedQuotaStoreContract : QuotaStoreContract
     /// <summary>Somebody sets the clock, also backwards.</summary>
     protected abstract Task TurnAsync(DateTimeOffset now);
 
-    /// <summary>How many rows of usage there are, those of nothing included.</summary>
+    /// <summary>The number of rows of usage, those of nothing included.</summary>
     protected abstract Task<long> RowsAsync();
 
     [Fact]
