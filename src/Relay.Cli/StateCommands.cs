@@ -18,7 +18,7 @@ internal static class StateCommands
     {
         var from = new Option<string>("--from")
         {
-            Description = "Source of the copy: local, or redis://…; STATE for the value of the relay's setting.",
+            Description = "Source of the copy: local, or a Redis as in STATE; the word STATE for the value of the relay's setting.",
             Required = true,
             HelpName = "state",
         };
@@ -41,7 +41,7 @@ internal static class StateCommands
                 + "The last minute, and answers kept for idempotency keys, are not copied. Other users of this machine see an address on "
                 + "the command line: put one with a password into STATE, and write STATE here.",
             "relayctl state copy --from local --to STATE --dry-run",
-            "relayctl state copy --from local --to redis://10.0.0.5:6379",
+            "relayctl state copy --from local --to 10.0.0.5:6379",
             "relayctl state copy --from STATE --to local"
         )
         {

@@ -203,8 +203,9 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
     /// <inheritdoc/>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        var address = RedisAddress.Parse(_options.State).Address ?? throw new StartupException("STATE is not an address of a Redis.");
-        var options = address.ToOptions();
+        var options =
+            RedisConfiguration.Parse(_options.State).Options ?? throw new StartupException("STATE is not the configuration of a Redis.");
+        var hosts = RedisConfiguration.HostsOf(options);
         options.AbortOnConnectFail = false;
         options.BacklogPolicy = BacklogPolicy.FailFast;
         options.ConnectTimeout = (int)ConnectTimeout.TotalMilliseconds;
@@ -225,7 +226,7 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
             };
         }
 
-        _logger.LogInformation("Keys, limits and usage are shared, at {Hosts}", address);
+        _logger.LogInformation("Keys, limits and usage are shared, at {Hosts}", hosts);
         var connecting = ConnectAsync(options);
         try
         {
@@ -237,7 +238,7 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException)
         {
-            throw new StartupException($"The shared state at {address} can't be used: {Describe(exception)}.");
+            throw new StartupException($"The shared state at {hosts} can't be used: {Describe(exception)}.");
         }
     }
 

@@ -126,7 +126,7 @@ internal sealed class StateCopier(RelayHome home, RelayDatabase database, IOptio
     }
 
     private static RelayError? CheckAddress(string field, string state) =>
-        state == StateOptions.Local || RedisAddress.Parse(state).Problem is not { } problem
+        state == StateOptions.Local || RedisConfiguration.Parse(state).Problem is not { } problem
             ? null
             : RelayError.Invalid(field, $"--{field} {problem}");
 

@@ -12,15 +12,16 @@ public sealed class StateOptions
 
     [Setting(
         "STATE",
-        "Keep keys, limits and usage here: local (files of this relay), or redis://user:password@host:6379/0 to share them. Use "
-            + "rediss:// for TLS, and commas between several hosts of a cluster or its replicas.",
+        "Keep keys, limits and usage here: local (files of this relay), or a Redis that several relays share, in the form of "
+            + "StackExchange.Redis: redis.internal:6379,ssl=true,user=relay,password=… Several hosts of a cluster, or replicas, stand "
+            + "first.",
         Secret = true
     )]
     public string State { get; set; } = Local;
 
     [Setting(
         "STATE_CA_FILE",
-        "Trust the certificate authority in this PEM file for rediss://. When unset, those of the system are trusted."
+        "Trust the certificate authority in this PEM file for ssl=true. When unset, those of the system are trusted."
     )]
     public string? CaFile { get; set; }
 
@@ -49,7 +50,7 @@ internal sealed class StateOptionsValidator : IValidateOptions<StateOptions>
     public ValidateOptionsResult Validate(string? name, StateOptions options)
     {
         var problems = new List<string>();
-        if (options.State != StateOptions.Local && RedisAddress.Parse(options.State).Problem is { } problem)
+        if (options.State != StateOptions.Local && RedisConfiguration.Parse(options.State).Problem is { } problem)
         {
             problems.Add($"STATE: {problem}");
         }

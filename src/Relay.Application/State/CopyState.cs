@@ -45,10 +45,10 @@ internal sealed class CopyStateValidator : AbstractValidator<CopyStateCommand>
     {
         RuleFor(command => command.From)
             .NotEmpty()
-            .WithRelayError(ErrorCode.InvalidRequest, "from", "Name the source of the copy: 'local', or redis://…");
+            .WithRelayError(ErrorCode.InvalidRequest, "from", "Name the source of the copy: 'local', or a Redis as in STATE.");
         RuleFor(command => command.To)
             .Must((command, to) => !string.IsNullOrEmpty(to) && to != command.From)
-            .WithRelayError(ErrorCode.InvalidRequest, "to", "Name another target for the copy: 'local', or redis://…");
+            .WithRelayError(ErrorCode.InvalidRequest, "to", "Name another target for the copy: 'local', or a Redis as in STATE.");
     }
 }
 

@@ -129,7 +129,7 @@ public sealed class FleetFileTests
             pod.Should().MatchRegex(@"- name: REDIS_PASSWORD\s+valueFrom:\s+secretKeyRef:\s+name: claude-relay-redis\s+key: password");
         }
 
-        Relays.Should().Contain("value: redis://claude-relay:$(REDIS_PASSWORD)@claude-relay-redis:6379\n");
+        Relays.Should().Contain("value: claude-relay-redis:6379,user=claude-relay,password=$(REDIS_PASSWORD)\n");
     }
 
     [Fact]

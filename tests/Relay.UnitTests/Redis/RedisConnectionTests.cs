@@ -57,7 +57,7 @@ public sealed class RedisConnectionTests : IDisposable
             server,
             "f",
             adorn: options =>
-                (options.State, options.CaFile) = ($"rediss://alice:p%40ss%2Fword@localhost:{server.Port}", _files.File("ca.pem"))
+                (options.State, options.CaFile) = ($"localhost:{server.Port},ssl=true,user=alice,password=p@ss/word", _files.File("ca.pem"))
         );
 
         (await relay.Quotas.ChargeAsync("a", Any.Model(), Limits, 1, Waiting.Token)).Charge.Should().NotBeNull();
@@ -66,7 +66,10 @@ public sealed class RedisConnectionTests : IDisposable
             server,
             "f",
             adorn: options =>
-                (options.State, options.Timeout) = ($"rediss://alice:p%40ss%2Fword@localhost:{server.Port}", TimeSpan.FromSeconds(1))
+                (options.State, options.Timeout) = (
+                    $"localhost:{server.Port},ssl=true,user=alice,password=p@ss/word",
+                    TimeSpan.FromSeconds(1)
+                )
         );
         (await trusting.Quotas.ChargeAsync("a", Any.Model(), Limits, 1, Waiting.Token))
             .Refusal!.Code.Should()

@@ -97,7 +97,7 @@ public sealed class RedisFailureTests : IDisposable
     public async Task The_error_for_a_wrong_password_or_a_replica_repeats_no_text_of_Redis()
     {
         _server.Cli("config", "set", "requirepass", "s3cret-of-the-server");
-        var wrong = $"redis://:wr0ng-w0rd@127.0.0.1:{_server.Port}";
+        var wrong = $"127.0.0.1:{_server.Port},password=wr0ng-w0rd";
         await using (
             var refused = await RedisRelay.StartAsync(
                 _server,
@@ -112,7 +112,7 @@ public sealed class RedisFailureTests : IDisposable
             string.Join(' ', refused.Log.Lines).Should().NotContain("wr0ng").And.NotContain("s3cret");
         }
 
-        var right = $"redis://:s3cret-of-the-server@127.0.0.1:{_server.Port}";
+        var right = $"127.0.0.1:{_server.Port},password=s3cret-of-the-server";
         await using var relay = await RedisRelay.StartAsync(
             _server,
             "f",
@@ -155,7 +155,7 @@ public sealed class RedisFailureTests : IDisposable
             _server,
             "f",
             adorn: options =>
-                (options.State, options.Timeout) = ($"redis://127.0.0.1:{_server.Port},127.0.0.1:{replica.Port}", TimeSpan.FromSeconds(1)),
+                (options.State, options.Timeout) = ($"127.0.0.1:{_server.Port},127.0.0.1:{replica.Port}", TimeSpan.FromSeconds(1)),
             beats: true
         );
         await relay.Quotas.SettleAsync((await ChargeAsync(relay)).Charge!, Any.Model(), new Spending(), 3, Waiting.Token);
@@ -261,7 +261,7 @@ public sealed class RedisFailureTests : IDisposable
         await using var relay = await RedisRelay.StartAsync(
             _server,
             "f",
-            adorn: options => (options.State, options.Timeout) = ($"redis://127.0.0.1:{line.Port}", TimeSpan.FromSeconds(10)),
+            adorn: options => (options.State, options.Timeout) = ($"127.0.0.1:{line.Port}", TimeSpan.FromSeconds(10)),
             beats: true
         );
         await ChargeAsync(relay); // This also tells the server the script.
@@ -300,7 +300,7 @@ public sealed class RedisFailureTests : IDisposable
         await using var relay = await RedisRelay.StartAsync(
             _server,
             "f",
-            adorn: options => (options.State, options.Timeout) = ($"redis://127.0.0.1:{line.Port}", TimeSpan.FromMilliseconds(400)),
+            adorn: options => (options.State, options.Timeout) = ($"127.0.0.1:{line.Port}", TimeSpan.FromMilliseconds(400)),
             beats: true
         );
         await UntilAnswersAsync(relay);
@@ -328,7 +328,7 @@ public sealed class RedisFailureTests : IDisposable
         await using var relay = await RedisRelay.StartAsync(
             _server,
             "f",
-            adorn: options => (options.State, options.Timeout) = ($"redis://127.0.0.1:{line.Port}", TimeSpan.FromSeconds(2)),
+            adorn: options => (options.State, options.Timeout) = ($"127.0.0.1:{line.Port}", TimeSpan.FromSeconds(2)),
             beats: true
         );
         (await ChargeAsync(relay)).Charge.Should().NotBeNull();
@@ -357,7 +357,7 @@ public sealed class RedisFailureTests : IDisposable
         await using var relay = await RedisRelay.StartAsync(
             _server,
             "f",
-            adorn: options => (options.State, options.Timeout) = ($"redis://127.0.0.1:{line.Port}", TimeSpan.FromSeconds(2)),
+            adorn: options => (options.State, options.Timeout) = ($"127.0.0.1:{line.Port}", TimeSpan.FromSeconds(2)),
             beats: true
         );
         await relay.Answers.ClaimAsync("other", "f", Waiting.Token);

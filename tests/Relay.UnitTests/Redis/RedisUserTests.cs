@@ -250,7 +250,7 @@ public sealed partial class RedisUserTests
         RedisRelay.StartAsync(
             _server,
             Fleet,
-            adorn: options => options.State = $"redis://claude-relay:{Uri.EscapeDataString(Password)}@127.0.0.1:{_server.Port}",
+            adorn: options => options.State = $"127.0.0.1:{_server.Port},user=claude-relay,password={Password}",
             idempotency: idempotency
         );
 

@@ -151,7 +151,7 @@ public sealed class StateCopierTests : IDisposable
 
     [Fact]
     public async Task A_wrong_address_is_refused_without_a_word_of_it() =>
-        (await _copier.CopyAsync(new CopyStateCommand("local", "redis://u:s3cret@:x"), Waiting.Token))
+        (await _copier.CopyAsync(new CopyStateCommand("local", "redis://u:s3cret@h:6379"), Waiting.Token))
             .Error!.Should()
             .Match<RelayError>(error => error.Code == ErrorCode.InvalidRequest && !error.Message.Contains("s3cret"));
 

@@ -5,40 +5,66 @@ namespace Relay.UnitTests.Redis;
 public sealed class StateOptionsTests
 {
     [Theory]
-    [InlineData("redis://localhost", "localhost:6379", false, null, null, 0)]
-    [InlineData("rediss://user:pa%40ss%2Fw@redis.example:7000/3", "redis.example:7000", true, "user", "pa@ss/w", 3)]
-    [InlineData("redis://:secret@10.0.0.1:6379,10.0.0.2:6380,[::1]:6381", "10.0.0.1:6379,10.0.0.2:6380,::1:6381", false, null, "secret", 0)]
-    [InlineData("REDIS://secret@h/", "h:6379", false, null, "secret", 0)]
-    public void An_address_says_where_and_how_and_prints_its_hosts_only(
+    [InlineData("localhost", "localhost:6379", false, null, null, null)]
+    [InlineData("redis.example,ssl=true", "redis.example:6380", true, null, null, null)]
+    [InlineData(
+        "redis.example:7000, ssl=true, user=relay, password=pa@ss/w=:x, defaultDatabase=3",
+        "redis.example:7000",
+        true,
+        "relay",
+        "pa@ss/w=:x",
+        3
+    )]
+    [InlineData(
+        "10.0.0.1:6379,10.0.0.2:6380,[::1]:6381,password=secret",
+        "10.0.0.1:6379,10.0.0.2:6380,[::1]:6381",
+        false,
+        null,
+        "secret",
+        null
+    )]
+    public void A_configuration_is_read_as_its_client_reads_it_and_its_hosts_alone_are_told(
         string text,
         string hosts,
         bool isTls,
         string? user,
         string? password,
-        int database
+        int? database
     )
     {
-        var (address, problem) = RedisAddress.Parse(text);
+        var (options, problem) = RedisConfiguration.Parse(text);
 
         problem.Should().BeNull();
-        (address!.ToString(), address.IsTls, address.User, address.Password, address.Database)
-            .Should()
-            .Be((hosts, isTls, user, password, database));
-        address.ToOptions().EndPoints.Should().HaveCount(hosts.Split(',').Length);
+        (options!.Ssl, options.User, options.Password, options.DefaultDatabase).Should().Be((isTls, user, password, database));
+        RedisConfiguration.HostsOf(options).Should().Be(hosts);
     }
 
     [Theory]
+    [InlineData("redis://relay:s3cret@redis.internal:6379/0", "redis.internal:6379,user=relay,password=…")]
+    [InlineData("REDISS://relay:s3cret@redis.internal:6379", "redis.internal:6379,ssl=true,user=relay,password=…")]
+    public void A_URL_is_refused_with_the_form_that_replaces_it(string text, string form) =>
+        Validate(new StateOptions { State = text })
+            .Should()
+            .ContainSingle()
+            .Which.Should()
+            .StartWith("STATE: is no longer a URL")
+            .And.Contain(form)
+            .And.NotContain("s3cret");
+
+    [Theory]
     [InlineData("memcached://s3cret@host")]
-    [InlineData("redis://")]
-    [InlineData("redis://user:s3cret@")]
-    [InlineData("redis://user:s3cret@host:0")]
-    [InlineData("redis://user:s3cret@host:99999")]
-    [InlineData("redis://user:s3cret@host:x")]
-    [InlineData("redis://user:s3cret@host/one")]
-    [InlineData("redis://user:s3cret@host?ssl=true")]
-    [InlineData("redis://user:s3cret@a b")]
-    [InlineData("host:6379,password=s3cret")]
-    public void An_invalid_address_is_refused_without_repeating_it(string text)
+    [InlineData("password=s3cret")]
+    [InlineData(",password=s3cret")]
+    [InlineData("host:99999,password=s3cret")]
+    [InlineData("host:x,password=s3cret")]
+    [InlineData("host,password=s3cret,defaultDatabase=one")]
+    [InlineData("host,password=s3cret,ssl=perhaps")]
+    [InlineData("host,s3cret=1")]
+    [InlineData("host,password=word-with-a-comma,s3cret")]
+    [InlineData("host,password=word-with-a-comma,s3cret:x")]
+    [InlineData("a b,password=s3cret")]
+    [InlineData("relay:s3cret@host:6379")]
+    public void An_invalid_configuration_is_refused_without_repeating_it(string text)
     {
         var problems = Validate(new StateOptions { State = text });
 

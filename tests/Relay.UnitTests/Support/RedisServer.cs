@@ -33,7 +33,7 @@ internal sealed class RedisServer : IDisposable
     public string Files => _directory.FullName;
 
     /// <summary>The value of <c>STATE</c> that uses it.</summary>
-    public string Address => $"redis://127.0.0.1:{Port}";
+    public string Address => $"127.0.0.1:{Port}";
 
     /// <summary>Starts one.</summary>
     public static RedisServer Start(params string[] arguments) => Start(_ => arguments, []);
