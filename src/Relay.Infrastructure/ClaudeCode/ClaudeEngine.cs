@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.ComponentModel;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -113,18 +112,11 @@ internal sealed class ClaudeEngine(
                 _ => "cold",
             }
         );
-        var (request, askedAt) = (job.Request, clock.GetTimestamp());
-        var turn = new CompletionTurn(job.Generation.Version, environment.Retries + 2, clock)
+        var askedAt = clock.GetTimestamp();
+        var terms = TurnTerms.Of(job.Request, gated: claimed.Process.Ticket is null ? null : job.Model);
+        var turn = new CompletionTurn(job.Generation.Version, environment.Retries + 2, terms, clock)
         {
-            Gated = claimed.Process.Ticket is null ? null : job.Model,
-            HasSchema = request.SchemaToHandIn is not null,
-            HasFormat = request.SchemaOfFormat is not null,
-            Tools = request.Tools?.Tools.Select(tool => tool.Name).ToFrozenSet(StringComparer.Ordinal) ?? FrozenSet<string>.Empty,
-            ShowsThoughts = request.Parameters.ShowsThoughts || request.WantsThoughts,
-            HasCitations = request.Conversation.HasCitations,
-            HasDocuments = request.Conversation.HasDocuments,
-            Stop = claimed.Process.Ticket is null ? request.Stop : request.Stop?.Blank,
-            PendingHistory = request.Conversation.Turns.Count / 2,
+            PendingHistory = job.Request.Conversation.Turns.Count / 2,
         };
         using var modelSpan = ModelSpan.Start(job.Model);
         var usedUp = true;
@@ -263,13 +255,13 @@ internal sealed class ClaudeEngine(
         var (job, process, turn) = (run.Job, run.Process, run.Turn);
         while (true)
         {
-            if (!run.News.IsReady(silence) && job.Sink is not null && turn.TakePiece() is { } piece)
+            if (!run.News.IsReady(silence) && job.Sink is not null && turn.Messages.TakePiece() is { } piece)
             {
                 // Only when no news is ready: pieces that have come already go out together, and a slow reader loses nothing. The
                 // reader's time does not count as the model's silence.
                 idle.CancelAfter(Timeout.InfiniteTimeSpan);
-                job.Sink.TakeModel(turn.ResponseModel ?? job.Model);
-                for (AnswerPiece? next = piece; next is not null; next = turn.TakePiece())
+                job.Sink.TakeModel(turn.Messages.ResponseModel ?? job.Model);
+                for (AnswerPiece? next = piece; next is not null; next = turn.Messages.TakePiece())
                 {
                     await job.Sink.WriteAsync(next, cancellationToken);
                 }
@@ -309,7 +301,7 @@ internal sealed class ClaudeEngine(
         var turn = run.Turn;
         var history = turn.PendingHistory;
         var outcome = turn.Accept(frame);
-        if (turn.Gated is null && outcome is not null and not TurnOutcome.Answered { Usage.CostUsd: not null })
+        if (!turn.IsGated && outcome is not null and not TurnOutcome.Answered { Usage.CostUsd: not null })
         {
             // The CLI believes that its turn goes on, and would call the API again within milliseconds.
             run.Process.Kill();
@@ -340,12 +332,12 @@ internal sealed class ClaudeEngine(
     {
         var turn = run.Turn;
         Note(run.Job.Spending, turn, outcome);
-        if (turn.HasCalledApi)
+        if (turn.Messages.HasCalledApi)
         {
             run.Claimed.Opened();
         }
 
-        if (turn.HasFirstToken)
+        if (turn.Messages.HasFirstToken)
         {
             run.FirstTokenAt ??= clock.GetTimestamp();
         }
@@ -365,10 +357,10 @@ internal sealed class ClaudeEngine(
             case TurnOutcome.Answered answer:
                 run.IsAnswered = true;
                 var answeredAt = clock.GetTimestamp();
-                var answeredBy = run.Turn.ResponseModel ?? run.Job.Model;
+                var answeredBy = run.Turn.Messages.ResponseModel ?? run.Job.Model;
                 if (run.Job.Sink is { } sink)
                 {
-                    foreach (var piece in run.Turn.TakeRest(answer.Text))
+                    foreach (var piece in run.Turn.Messages.TakeRest(answer.Text))
                     {
                         sink.TakeModel(answeredBy);
                         await sink.WriteAsync(piece, cancellationToken);
@@ -419,9 +411,9 @@ internal sealed class ClaudeEngine(
     /// </summary>
     private static void Note(Spending spending, CompletionTurn turn, TurnOutcome? outcome)
     {
-        spending.ReachedApi = turn.HasCalledApi || (turn.Gated is null && turn.HasStarted && outcome is null);
+        spending.ReachedApi = turn.Messages.HasCalledApi || (!turn.IsGated && turn.HasStarted && outcome is null);
         spending.IsFinal = outcome is not null;
-        spending.Usage = turn.Usage;
+        spending.Usage = turn.Messages.Usage;
         spending.HitLimit = turn.HitLimit;
         spending.UpstreamRequestId = turn.UpstreamRequestId;
     }

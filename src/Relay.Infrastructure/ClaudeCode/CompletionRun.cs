@@ -60,7 +60,7 @@ internal sealed record CompletionRun(CompletionJob Job, ClaimedProcess Claimed, 
     public FinishedTurn? Finish(Task writing)
     {
         Gate?.Close();
-        if (Gate is not null && IsAnswered && Turn.EndedCleanly && writing.IsCompletedSuccessfully)
+        if (Gate is not null && IsAnswered && Turn.Messages.EndedCleanly && writing.IsCompletedSuccessfully)
         {
             return new FinishedTurn(_frames, News.Reading, Turn.HasResult);
         }

@@ -33,13 +33,13 @@ internal static class ModelSpan
             return;
         }
 
-        span.SetTag("gen_ai.response.model", turn.ResponseModel?.Value);
+        span.SetTag("gen_ai.response.model", turn.Messages.ResponseModel?.Value);
         if (stopReason is not null)
         {
             span.SetTag("gen_ai.response.finish_reasons", new[] { stopReason });
         }
 
-        if (turn.Usage is { } usage)
+        if (turn.Messages.Usage is { } usage)
         {
             // The convention's input counts every token that the model read, including those from a cache.
             span.SetTag("gen_ai.usage.input_tokens", usage.InputTokens + usage.CacheCreationInputTokens + usage.CacheReadInputTokens);

@@ -43,11 +43,8 @@ internal sealed class TrialCompletion(
             );
             var system = PromptText.Create("system", "Do as you are told, in one word.").Value;
             var question = PromptText.Create("prompt", "Say OK.").Value!;
-            var turn = new CompletionTurn(generation.Version, environment.Retries + 2, clock)
-            {
-                PendingControls = 1,
-                Gated = gate.IsInForce ? ModelName.Create(model).Value : null,
-            };
+            var terms = new TurnTerms { Gated = gate.IsInForce ? ModelName.Create(model).Value : null };
+            var turn = new CompletionTurn(generation.Version, environment.Retries + 2, terms, clock) { PendingControls = 1 };
             var expectation = new TurnExpectation(model, system, Conversation.Of(question), options.Value.MaxOutputTokens)
             {
                 Shape = shapes.Find(process),

@@ -7,9 +7,9 @@ namespace Relay.UnitTests.Support;
 internal static class AnswerPieces
 {
     /// <summary>The next words; null for none.</summary>
-    public static string? TakeWords(this CompletionTurn turn) => (turn.TakePiece() as WordsPiece)?.Text;
+    public static string? TakeWords(this CompletionTurn turn) => (turn.Messages.TakePiece() as WordsPiece)?.Text;
 
     /// <summary>The words that were not taken yet.</summary>
     public static string TakeRestWords(this CompletionTurn turn, string text) =>
-        string.Concat(turn.TakeRest(text).Cast<WordsPiece>().Select(piece => piece.Text));
+        string.Concat(turn.Messages.TakeRest(text).Cast<WordsPiece>().Select(piece => piece.Text));
 }

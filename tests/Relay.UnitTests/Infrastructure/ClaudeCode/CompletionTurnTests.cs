@@ -16,7 +16,7 @@ public sealed class CompletionTurnTests
     private readonly FakeTimeProvider _clock = new(Any.Time);
     private readonly CompletionTurn _turn;
 
-    public CompletionTurnTests() => _turn = new CompletionTurn(Frames.Version, MaxApiCalls, _clock);
+    public CompletionTurnTests() => _turn = new CompletionTurn(Frames.Version, MaxApiCalls, new TurnTerms(), _clock);
 
     [Fact]
     public void A_normal_turn_ends_with_the_results_text_and_usage()
@@ -42,13 +42,13 @@ public sealed class CompletionTurnTests
     [Fact]
     public void It_has_started_with_the_init_frame_and_has_words_with_the_first_delta()
     {
-        (_turn.HasStarted, _turn.HasFirstToken).Should().Be((false, false));
+        (_turn.HasStarted, _turn.Messages.HasFirstToken).Should().Be((false, false));
         Play(Frames.Init);
-        (_turn.HasStarted, _turn.HasFirstToken).Should().Be((true, false));
+        (_turn.HasStarted, _turn.Messages.HasFirstToken).Should().Be((true, false));
         Play(Frames.MessageStart, Frames.TextStart);
-        _turn.HasFirstToken.Should().BeFalse();
+        _turn.Messages.HasFirstToken.Should().BeFalse();
         Play(Frames.Delta("F"));
-        _turn.HasFirstToken.Should().BeTrue();
+        _turn.Messages.HasFirstToken.Should().BeTrue();
     }
 
     [Fact]
@@ -62,8 +62,8 @@ public sealed class CompletionTurnTests
         }
 
         taken.Should().Equal(null, null, null, "Fo", "ur😀");
-        _turn.TakeRest("Four😀 and").Should().Equal(new WordsPiece(" and"));
-        _turn.TakeRest("Four😀 and").Should().BeEmpty();
+        _turn.Messages.TakeRest("Four😀 and").Should().Equal(new WordsPiece(" and"));
+        _turn.Messages.TakeRest("Four😀 and").Should().BeEmpty();
     }
 
     [Fact]
@@ -82,7 +82,12 @@ public sealed class CompletionTurnTests
     {
         for (var cut = 1; cut <= 4; cut++)
         {
-            var turn = new CompletionTurn(Frames.Version, MaxApiCalls, _clock) { Stop = StopSequences.Create("stop", ["STOP"]).Value };
+            var turn = new CompletionTurn(
+                Frames.Version,
+                MaxApiCalls,
+                new TurnTerms { Stop = StopSequences.Create("stop", ["STOP"]).Value },
+                _clock
+            );
             var shown = string.Empty;
             TurnOutcome? outcome = null;
             foreach (
@@ -166,7 +171,7 @@ public sealed class CompletionTurnTests
     [Fact]
     public void Tokens_that_are_cached_for_an_hour_cost_what_the_list_says()
     {
-        var turn = new CompletionTurn(Frames.Version, MaxApiCalls, _clock) { Gated = Any.Model() };
+        var turn = new CompletionTurn(Frames.Version, MaxApiCalls, new TurnTerms { Gated = Any.Model() }, _clock);
         foreach (
             var item in (string[])
                 [
@@ -193,7 +198,7 @@ public sealed class CompletionTurnTests
     [Fact]
     public void A_turn_that_ends_early_costs_what_the_list_says_of_the_model_that_answered()
     {
-        var turn = new CompletionTurn(Frames.Version, MaxApiCalls, _clock) { Gated = Any.Model() };
+        var turn = new CompletionTurn(Frames.Version, MaxApiCalls, new TurnTerms { Gated = Any.Model() }, _clock);
         foreach (
             var item in (string[])
                 [
@@ -208,7 +213,7 @@ public sealed class CompletionTurnTests
         }
 
         var price = ModelPrice.Of(ModelName.Create("haiku").Value);
-        turn.Usage!.CostUsd.Should().Be((2 * price.Input) + (turn.Usage.OutputTokens * price.Output / 1_000_000));
+        turn.Messages.Usage!.CostUsd.Should().Be((2 * price.Input) + (turn.Messages.Usage.OutputTokens * price.Output / 1_000_000));
     }
 
     [Theory]
@@ -223,7 +228,7 @@ public sealed class CompletionTurnTests
             .Replace("\"here\"", output, StringComparison.Ordinal);
 
         Accept(turn, [SchemaInit, result]).Should().BeOfType<TurnOutcome.Failed>().Which.Error.Code.Should().Be(ErrorCode.UpstreamError);
-        turn.Usage!.CostUsd.Should().NotBeNull();
+        turn.Messages.Usage!.CostUsd.Should().NotBeNull();
     }
 
     [Fact]
@@ -544,9 +549,9 @@ public sealed class CompletionTurnTests
                 }
             )
         );
-        _turn.Usage!.OutputTokens.Should().Be(101);
+        _turn.Messages.Usage!.OutputTokens.Should().Be(101);
         Play(Frames.Delta(new string('w', 30)));
-        _turn.Usage!.OutputTokens.Should().Be(111);
+        _turn.Messages.Usage!.OutputTokens.Should().Be(111);
 
         var turn = WithSchema();
         Accept(
@@ -565,7 +570,7 @@ public sealed class CompletionTurnTests
                 ),
             ]
         );
-        turn.Usage!.OutputTokens.Should().Be(21);
+        turn.Messages.Usage!.OutputTokens.Should().Be(21);
     }
 
     [Fact]
@@ -591,10 +596,10 @@ public sealed class CompletionTurnTests
         var signature = Delta(new { type = "signature_delta", signature = new string('s', 300) });
 
         Play(Frames.Init, Frames.MessageStart, start, signature);
-        _turn.Usage!.OutputTokens.Should().Be(101);
+        _turn.Messages.Usage!.OutputTokens.Should().Be(101);
 
         Play(start, Delta(new { type = "thinking_delta", thinking = new string('t', 30) }), signature);
-        _turn.Usage!.OutputTokens.Should().Be(111, "of shown thoughts the signature is no second copy");
+        _turn.Messages.Usage!.OutputTokens.Should().Be(111, "of shown thoughts the signature is no second copy");
     }
 
     [Fact]
@@ -607,7 +612,7 @@ public sealed class CompletionTurnTests
             [SchemaInit, Frames.MessageStart, SchemaUse, Frames.Stop("tool_use", outputTokens: 1000), MessageStop, Frames.MessageStart]
         );
 
-        turn.Usage.Should().Be(new TokenUsage(20, 1001, 40, 60, null));
+        turn.Messages.Usage.Should().Be(new TokenUsage(20, 1001, 40, 60, null));
     }
 
     [Fact]
@@ -617,7 +622,7 @@ public sealed class CompletionTurnTests
             .Should()
             .BeOfType<TurnOutcome.Failed>();
 
-        _turn.Usage.Should().Be(new TokenUsage(10, 4, 20, 30, null));
+        _turn.Messages.Usage.Should().Be(new TokenUsage(10, 4, 20, 30, null));
     }
 
     /// <summary>A delta with one half of a surrogate pair, as JSON writes it: no serialiser here does.</summary>
@@ -680,7 +685,12 @@ public sealed class CompletionTurnTests
     [Fact]
     public void A_stop_text_is_found_in_a_surrogate_pair_that_two_deltas_share()
     {
-        var turn = new CompletionTurn(Frames.Version, MaxApiCalls, _clock) { Stop = StopSequences.Create("stop", ["😀"]).Value };
+        var turn = new CompletionTurn(
+            Frames.Version,
+            MaxApiCalls,
+            new TurnTerms { Stop = StopSequences.Create("stop", ["😀"]).Value },
+            _clock
+        );
 
         Accept(turn, [Frames.Init, Frames.MessageStart, RawDelta(@"Hi \ud83d")]).Should().BeNull();
         Accept(turn, [RawDelta(@"\ude00 there")])
@@ -791,7 +801,7 @@ public sealed class CompletionTurnTests
         );
 
         outcome.Should().BeOfType<TurnOutcome.Failed>().Which.Error.Code.Should().Be(ErrorCode.PromptTooLong);
-        _turn.HasCalledApi.Should().BeFalse("nothing reached the API");
+        _turn.Messages.HasCalledApi.Should().BeFalse("nothing reached the API");
     }
 
     [Fact]
@@ -799,8 +809,10 @@ public sealed class CompletionTurnTests
     {
         Play(Frames.Init, Unstreamed("msg_1")).Should().BeNull();
 
-        _turn.HasCalledApi.Should().BeTrue();
-        (_turn.Usage!.InputTokens, _turn.Usage.OutputTokens, _turn.ResponseModel!.Value).Should().Be((7, 50, "claude-opus-5-5"));
+        _turn.Messages.HasCalledApi.Should().BeTrue();
+        (_turn.Messages.Usage!.InputTokens, _turn.Messages.Usage.OutputTokens, _turn.Messages.ResponseModel!.Value)
+            .Should()
+            .Be((7, 50, "claude-opus-5-5"));
         Play(Unstreamed("msg_1")).Should().BeNull("a message of two blocks comes in two frames");
         Play(Frames.Success("x")).Should().BeOfType<TurnOutcome.Answered>();
     }
@@ -814,7 +826,7 @@ public sealed class CompletionTurnTests
     {
         Play(Frames.Init, Unstreamed("msg_1", "<synthetic>"), Unstreamed("msg_2", "<synthetic>")).Should().BeNull();
 
-        _turn.HasCalledApi.Should().BeFalse();
+        _turn.Messages.HasCalledApi.Should().BeFalse();
     }
 
     [Fact]
@@ -874,7 +886,7 @@ public sealed class CompletionTurnTests
 
     private static string MessageStop => Frames.MessageStop;
 
-    private CompletionTurn WithSchema() => new(Frames.Version, MaxApiCalls, _clock) { HasSchema = true };
+    private CompletionTurn WithSchema() => new(Frames.Version, MaxApiCalls, new TurnTerms { HasSchema = true }, _clock);
 
     private static void ShouldBeToolUse(TurnOutcome? outcome) =>
         outcome
