@@ -218,23 +218,8 @@ internal sealed class ClaudeEngine(
                 TaskContinuationOptions.ExecuteSynchronously,
                 TaskScheduler.Default
             );
-            CountUnread(run, unread);
+            run.CountUnread(unread);
             run.Job.Spending.ReachedApi |= run.Gate?.HasCalledApi == true;
-        }
-    }
-
-    /// <summary>
-    /// Counts the part of an answer that the API had sent when its caller left, or its time ended, before everything was read.
-    /// </summary>
-    private static void CountUnread(CompletionRun run, List<TurnSignal> unread)
-    {
-        foreach (var signal in unread)
-        {
-            using var taken = signal;
-            if (!run.Job.Spending.IsFinal)
-            {
-                Note(run.Job.Spending, run.Turn, run.Turn.Accept(signal));
-            }
         }
     }
 
@@ -317,7 +302,7 @@ internal sealed class ClaudeEngine(
             run.Gate?.PassLockdown();
         }
 
-        return Note(run, outcome);
+        return run.Note(outcome, clock);
     }
 
     /// <summary>Takes the gate's news, and notes its facts.</summary>
@@ -325,24 +310,7 @@ internal sealed class ClaudeEngine(
     private TurnOutcome? Take(CompletionRun run, TurnSignal signal)
     {
         using var taken = signal;
-        return Note(run, run.Turn.Accept(signal));
-    }
-
-    private TurnOutcome? Note(CompletionRun run, TurnOutcome? outcome)
-    {
-        var turn = run.Turn;
-        Note(run.Job.Spending, turn, outcome);
-        if (turn.Messages.HasCalledApi)
-        {
-            run.Claimed.Opened();
-        }
-
-        if (turn.Messages.HasFirstToken)
-        {
-            run.FirstTokenAt ??= clock.GetTimestamp();
-        }
-
-        return outcome;
+        return run.Note(run.Turn.Accept(signal), clock);
     }
 
     private async Task<Result<Completion>> EndAsync(
@@ -372,7 +340,7 @@ internal sealed class ClaudeEngine(
                     answer.Text,
                     answer.StopReason,
                     answer.Usage,
-                    TimingsOf(run, answeredAt, writing)
+                    run.TimingsOf(answeredAt, writing, clock)
                 )
                 {
                     StopSequence = answer.StopSequence,
@@ -388,34 +356,6 @@ internal sealed class ClaudeEngine(
             default:
                 return ((TurnOutcome.Failed)outcome).Error;
         }
-    }
-
-    private CompletionTimings TimingsOf(CompletionRun run, long answeredAt, Task<long> writing)
-    {
-        // An answer can be whole before the whole prompt is written. Then neither the rest of the prompt nor a failure to write it
-        // matters.
-        var writtenAt = writing.IsCompletedSuccessfully ? writing.Result : answeredAt;
-        var firstTokenAt = Math.Max(run.FirstTokenAt ?? answeredAt, writtenAt);
-        return new CompletionTimings(
-            run.Claimed.Origin,
-            clock.GetElapsedTime(run.StartedAt, run.ClaimedAt),
-            clock.GetElapsedTime(run.ClaimedAt, writtenAt),
-            clock.GetElapsedTime(writtenAt, firstTokenAt),
-            clock.GetElapsedTime(firstTokenAt, answeredAt)
-        );
-    }
-
-    /// <summary>
-    /// Notes the turn's cost as far as it is known. A turn that is left after its beginning may have called the API, so in doubt it
-    /// counts. A turn that failed before it called does not.
-    /// </summary>
-    private static void Note(Spending spending, CompletionTurn turn, TurnOutcome? outcome)
-    {
-        spending.ReachedApi = turn.Messages.HasCalledApi || (!turn.IsGated && turn.HasStarted && outcome is null);
-        spending.IsFinal = outcome is not null;
-        spending.Usage = turn.Messages.Usage;
-        spending.HitLimit = turn.HitLimit;
-        spending.UpstreamRequestId = turn.UpstreamRequestId;
     }
 
     /// <returns>The time at which the last byte was in the pipe.</returns>
