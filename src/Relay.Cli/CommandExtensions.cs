@@ -5,9 +5,7 @@ namespace Relay.Cli;
 /// <summary>Runs every command in an opened home, and never shows a stack trace.</summary>
 internal static class CommandExtensions
 {
-    /// <summary>
-    /// Sets the action of a command, which returns the exit code. A command that needs settings fails when <c>config.env</c> can't be read.
-    /// </summary>
+    /// <summary>Sets the action of a command. A command that needs settings fails when <c>config.env</c> can't be read.</summary>
     public static Command Runs(
         this Command command,
         Func<Operation, CancellationToken, Task<int>> action,

@@ -27,9 +27,7 @@ internal static class KeyCommands
             CustomParser = Parsing.Label,
         };
 
-    /// <summary>
-    /// Shows a secret: as the only line on stdout, or in a JSON document. It can't be cancelled, because the secret is shown only once.
-    /// </summary>
+    /// <summary>Shows a secret: alone on stdout, or in a JSON document. It can't be cancelled: it is shown only once.</summary>
     public static async Task ShowSecretAsync(
         Operation operation,
         AddedKey added,

@@ -30,9 +30,7 @@ namespace Relay.Infrastructure;
 /// <summary>Registers the adapters of the application's ports.</summary>
 public static class DependencyInjection
 {
-    /// <summary>
-    /// Registers the services of a running relay. Hosted services stop in the reverse of this order, so the audit log is last.
-    /// </summary>
+    /// <summary>Registers the services of a running relay. They stop in the reverse of this order, so the audit log is last.</summary>
     public static IServiceCollection AddRelayInfrastructure(this IServiceCollection services, RelayHome home) =>
         services
             .AddSingleton(home)
@@ -164,7 +162,6 @@ public static class DependencyInjection
             .AddSingleton<IDiagnosticCheck, ClaudeCodeCheck>()
             .AddSingleton<IDiagnosticCheck, HomeCheck>();
 
-    /// <summary>Registers the fetching and the reading of pages.</summary>
     private static IServiceCollection AddPages(this IServiceCollection services) =>
         services
             .AddHttpFetching()

@@ -65,10 +65,7 @@ internal sealed class MessageReader
     public static Result<(Conversation Conversation, PromptText? System)> ReadOpenAi(JsonElement messages) =>
         new MessageReader(OpenAiAttachments.Read, isStrict: false, hasToolBlocks: false).ReadWithSystem(messages);
 
-    /// <summary>
-    /// A reader for a list of OpenAI's that holds more than messages. Its messages are added one by one. The instructions come before those
-    /// in the list.
-    /// </summary>
+    /// <summary>A reader for a list that holds more than messages, which are added one by one, behind the instructions.</summary>
     public static MessageReader ForItems(string list, string? instructions)
     {
         var reader = new MessageReader(OpenAiAttachments.Read, isStrict: false, hasToolBlocks: false, list);

@@ -54,9 +54,7 @@ internal sealed class DashboardController(IMediator mediator) : ControllerBase
         return result.TryGet(out var report, out error) ? new JsonResult(UsageSumsAnswer.From(report)) : error.ToActionResult();
     }
 
-    /// <summary>
-    /// The page asks every few seconds, and its sign-in is in the audit log. Each request of a program with a key is recorded.
-    /// </summary>
+    /// <summary>The page asks every few seconds, and its sign-in is in the audit log. Requests with a key are recorded.</summary>
     private void MarkRoutine() => HttpContext.Log().IsRoutine = HttpContext.Features.Get<KeySecret>() is null;
 
     private Result<int> ParseDays() =>

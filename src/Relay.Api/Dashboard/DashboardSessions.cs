@@ -28,9 +28,7 @@ internal sealed class DashboardSessions(IKeyDirectory keys, TimeProvider clock)
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Session> _sessions = new(StringComparer.Ordinal);
 
-    /// <summary>
-    /// Begins a session of an admin key, which was checked. Token and proof are 256 random bits each, as base64url. They are not stored.
-    /// </summary>
+    /// <summary>Begins a session of an admin key. Token and proof are 256 random bits each, as base64url, and are not stored.</summary>
     public SessionSecrets Open(KeySecret secret)
     {
         var (token, proof) = (

@@ -39,10 +39,7 @@ internal sealed class HostFilter
     private static string AsInHeader(string host) =>
         Uri.CheckHostName(host) == UriHostNameType.IPv6 && !host.StartsWith('[') ? $"[{host}]" : HostName.Read(host) ?? host.TrimEnd('.');
 
-    /// <summary>
-    /// The host that a request names, as it was sent. The framework's own reading turns Punycode into letters, and throws for invalid
-    /// Punycode.
-    /// </summary>
+    /// <summary>The host as the request named it. The framework's own reading decodes Punycode, and throws for a wrong one.</summary>
     public static string HostOf(HttpRequest request) => new HostString(request.Headers.Host.ToString()).Host.TrimEnd('.');
 
     /// <summary>Passes the request on, or answers 421.</summary>

@@ -8,9 +8,7 @@ namespace Relay.Api.Http;
 /// </summary>
 internal sealed class AnswerBudget
 {
-    /// <summary>
-    /// The bytes of all answers. The longest page, fully escaped, has some 18 MB: one key may have three such pages unread.
-    /// </summary>
+    /// <summary>The bytes of all answers. The longest page, fully escaped, has some 18 MB: one key may have three unread.</summary>
     private const long Bytes = 256_000_000;
 
     /// <summary>The bytes of an answer that Kestrel holds before it waits for the reader.</summary>

@@ -170,9 +170,7 @@ internal static class ErrorResponse
 
     private static bool HasCost(HttpContext context) => context.Features.Get<RequestContext>()?.CostUsd > 0;
 
-    /// <summary>
-    /// Whether the same request may succeed a minute later. A failure that has cost money is not repeated without a person's decision.
-    /// </summary>
+    /// <summary>Whether the same request may succeed a minute later. After a cost, a person decides about a repeat.</summary>
     public static bool IsWorthRetrying(ErrorCode code) =>
         code
             is ErrorCode.RateLimited

@@ -144,9 +144,7 @@ internal sealed class LenientBody(JsonElement root, FieldReader fields, Contract
         }
     }
 
-    /// <summary>
-    /// The names of all fields without effect: those that were found so, those whose contract says so, and those that the contract lacks.
-    /// </summary>
+    /// <summary>The names of all fields without effect: found so, named so by the contract, or missing in it.</summary>
     public IReadOnlyList<string> FindIgnored()
     {
         foreach (var property in root.EnumerateObject())

@@ -270,9 +270,7 @@ internal static class RequestBody
         };
     }
 
-    /// <summary>
-    /// The field of a serializer's path, <c>$.name</c> or, with anything unusual in it, <c>$['name']</c>; null for the body itself.
-    /// </summary>
+    /// <summary>The field of a serializer's path, <c>$.name</c> or <c>$['name']</c>; null for the body itself.</summary>
     private static string? FieldOf(string? path) =>
         path is null ? null
         : path.StartsWith("$.", StringComparison.Ordinal) ? Printable(path[2..])

@@ -11,9 +11,7 @@ using Relay.Domain.Quotas;
 
 namespace Relay.Api.Http;
 
-/// <summary>
-/// The content of a request's one log line. It never holds a prompt, an answer, a secret or a path that the caller made up.
-/// </summary>
+/// <summary>The content of a request's one log line. It never holds a prompt, an answer, a secret or a caller's path.</summary>
 internal sealed class RequestLogEntry(string requestId)
 {
     /// <summary>The request's id; its answer has it as <c>X-Request-Id</c>.</summary>
@@ -21,9 +19,7 @@ internal sealed class RequestLogEntry(string requestId)
 
     public string? Error { get; set; }
 
-    /// <summary>
-    /// Whether the answer is over although its connection may be gone: its last event is sent, or the relay itself has cut it.
-    /// </summary>
+    /// <summary>Whether the answer is over although its connection may be gone: its last event is sent, or the relay cut it.</summary>
     public bool IsOver { get; set; }
 
     /// <summary>Whether it is one of many that a page sends by itself. Its success gets no line.</summary>
@@ -253,9 +249,7 @@ internal sealed class RequestLog(
             ToolCalls = request.ToolCalls,
         };
 
-    /// <summary>
-    /// The action as one word, on any API: the bucket that it spends from, the route's own name, or the last word of its template.
-    /// </summary>
+    /// <summary>The action as one word: the bucket that it spends from, the route's own name, or its template's last word.</summary>
     private static string ActionOf(RouteEndpoint? endpoint) =>
         endpoint?.Metadata.GetMetadata<SpendsQuotaAttribute>()?.Bucket switch
         {

@@ -64,9 +64,7 @@ internal sealed class AnswerTransformer : IOpenApiOperationTransformer
         return Task.CompletedTask;
     }
 
-    /// <summary>
-    /// The ways to authenticate: a key with the scope of the route, or a session. On a route without a key, the first way is empty.
-    /// </summary>
+    /// <summary>The ways to authenticate: a key with the route's scope, or a session. Without a key, the first way is empty.</summary>
     private static List<OpenApiSecurityRequirement> SecurityOf(RouteFacts route, OpenApiDocument document)
     {
         List<string> scopes = [.. route.Scope?.ToNames() ?? []];
@@ -94,10 +92,7 @@ internal sealed class AnswerTransformer : IOpenApiOperationTransformer
         }
     }
 
-    /// <summary>
-    /// Joins the answers of one status in several media types, which <see cref="DescribedRoutes"/> had to register separately. Removes
-    /// the contracts of errors.
-    /// </summary>
+    /// <summary>Joins a status's answers, which <see cref="DescribedRoutes"/> registers apart. Removes the errors' contracts.</summary>
     private static void BringTogether(OpenApiResponses responses)
     {
         foreach (var (key, response) in responses.ToList())

@@ -4,9 +4,7 @@ using Relay.Domain.Quotas;
 
 namespace Relay.Api.OpenApi;
 
-/// <summary>
-/// The headers of an answer. Their names are those of <c>head.json</c>: a header's name, and a dot where it has several forms.
-/// </summary>
+/// <summary>The headers of an answer, by their names in <c>head.json</c>: a dot follows where one has several forms.</summary>
 internal static class RouteHeaders
 {
     private const string IfAny = ".if-any";

@@ -59,9 +59,7 @@ internal sealed class RateLimitHeaders(IAdmission admission)
         }
     }
 
-    /// <summary>
-    /// The tightest limit, in requests: without money there is no request left. Of two equal ones, the limit that lasts longer.
-    /// </summary>
+    /// <summary>The tightest limit, in requests: without money there is none left. Of two equal ones, the longer.</summary>
     private static QuotaStatus? FindTightest(IReadOnlyList<QuotaStatus> quotas)
     {
         QuotaStatus? tightest = quotas

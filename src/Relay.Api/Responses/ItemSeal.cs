@@ -42,9 +42,7 @@ internal sealed class ItemSeal(KeySecret secret) : IDisposable
             ),
         ];
 
-    /// <summary>
-    /// Thoughts without words, whose id holds the items of a streamed answer: the ids of these are sent before their words are known.
-    /// </summary>
+    /// <summary>Thoughts without words, whose id holds a streamed answer's items: their own ids go out before their words.</summary>
     public ResponseThoughts Carry(IEnumerable<object> items)
     {
         var tokens = items.Where(item => item is ResponseMessage or ResponseCall).Select(Seal);

@@ -242,10 +242,7 @@ internal sealed class EventBuffer : IDisposable
         _bytes.Write("\n"u8);
     }
 
-    /// <summary>
-    /// Adds a line that no reader takes for an event. No empty line follows it, because some readers would take that for the end of an
-    /// event.
-    /// </summary>
+    /// <summary>Adds a line that no reader takes for an event. An empty line behind it would end an event for some readers.</summary>
     public void AddComment(string text) => AddLine(": ", text);
 
     public void Dispose() => _json.Dispose();

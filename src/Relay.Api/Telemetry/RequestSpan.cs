@@ -32,9 +32,7 @@ internal static class RequestSpan
         return span.Start();
     }
 
-    /// <summary>
-    /// Ends the span with its outcome. A request without a good key is not exported, because anybody can send any number of them.
-    /// </summary>
+    /// <summary>Ends the span with its outcome. A request without a good key is not exported: anybody can send any number.</summary>
     public static void End(Activity span, string method, string? route, int status, string? error, RequestContext? request)
     {
         if (request is null)

@@ -22,9 +22,7 @@ public sealed record FetchPageCommand(RequestContext Context, FetchRequest Reque
 /// <param name="Page">The page made of it.</param>
 public sealed record FetchedPage(FetchReply Reply, Page Page);
 
-/// <summary>
-/// Judges the URL here, behind admission, and not in a validator: a refused URL is charged, so that trying out the rules is not free.
-/// </summary>
+/// <summary>Judges the URL here, behind admission: a refused URL is charged, so that trying out the rules is not free.</summary>
 internal sealed class FetchPageHandler(
     IPageFetcher fetcher,
     IPageReader reader,

@@ -42,9 +42,7 @@ internal sealed class KeyEditor(IKeyRepository repository, IAuditLog auditLog, T
         return added;
     }
 
-    /// <summary>
-    /// Changes a key that is not revoked, by a function of the key and the time. The action is the change's name in the audit log.
-    /// </summary>
+    /// <summary>Changes a key that is not revoked, by a function of the key and the time. The audit log names the action.</summary>
     public async Task<Result<T>> ChangeAsync<T>(
         KeyReference which,
         string action,

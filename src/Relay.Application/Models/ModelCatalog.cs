@@ -50,9 +50,7 @@ internal sealed class ModelCatalog(IOptions<CompletionOptions> options) : IModel
         _allowed.Value.GetValueOrDefault(model.Value)?.Value
         ?? _allowed.Value.Values.FirstOrDefault(allowed => allowed.Covers(model))?.Value;
 
-    /// <summary>
-    /// The model under which usage counts a model: itself where it is listed, else the listed family that covers it, else itself.
-    /// </summary>
+    /// <summary>The model that usage counts a model under: itself where it is listed, else its listed family, else itself.</summary>
     public ModelName CountedAs(ModelName model) => LabelOf(model) is { } label ? _allowed.Value[label] : model;
 
     /// <summary>The names that the key may use: models and aliases in the operator's order, then full ids of the families.</summary>

@@ -3,9 +3,7 @@ using Relay.Domain;
 
 namespace Relay.Application.Pipeline;
 
-/// <summary>
-/// Makes a failed result of an expected failure that some port had to throw. Any other exception is a bug, and stays one.
-/// </summary>
+/// <summary>Makes a failed result of an expected failure that some port had to throw. Any other exception is a bug.</summary>
 internal sealed class FailureBehavior<TRequest, TResponse> : IPipelineBehavior<TRequest, TResponse>
     where TRequest : IRequest<TResponse>
     where TResponse : IResult<TResponse>

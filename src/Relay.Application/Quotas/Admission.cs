@@ -56,10 +56,7 @@ public interface IAdmission
     /// <summary>The keys that have anything running or waiting in a bucket now, in no order.</summary>
     IReadOnlyList<KeyLoad> LoadByKey(QuotaBucket bucket);
 
-    /// <summary>
-    /// A refusal that is certain from the key alone, by this relay's own counts, without asking another machine. Null without such a
-    /// refusal; admission may still refuse the request.
-    /// </summary>
+    /// <summary>A refusal that is certain from the key alone, by this relay's counts. Without one, admission may still refuse.</summary>
     QuotaDecision? FindKnownRefusal(ApiKey key, QuotaBucket bucket);
 
     /// <summary>The refusal of a key that is held because its requests only fail; null when it is not held. Costs nothing.</summary>

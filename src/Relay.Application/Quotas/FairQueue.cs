@@ -73,10 +73,7 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
         }
     }
 
-    /// <summary>
-    /// The wait of a request of this key that came now. It is estimated from the time that requests held their places lately, and from
-    /// the time that the running ones have held theirs.
-    /// </summary>
+    /// <summary>The wait of a request of this key that came now, by the time that requests hold their places.</summary>
     public TimeSpan EstimateWait(string keyId, int keyPlaces)
     {
         lock (_lock)
@@ -98,9 +95,7 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
             : rest.LastOrDefault() + (_holdSeconds * Math.Ceiling((ends - rest.Count) / (double)places));
     }
 
-    /// <summary>
-    /// The time that a running request still needs. One that has run for longer than the average is taken to be half way.
-    /// </summary>
+    /// <summary>The time that a running request still needs. Beyond the average it is taken to be half way.</summary>
     private double RestOf(double seconds) => seconds < _holdSeconds ? _holdSeconds - seconds : seconds;
 
     /// <summary>

@@ -7,9 +7,7 @@ using Relay.Domain.Quotas;
 
 namespace Relay.Application.Telemetry;
 
-/// <summary>
-/// Gauges that are read when a collector asks: queues, processes, and readiness. They are made once, and the meter reads them from then on.
-/// </summary>
+/// <summary>Gauges that are read when a collector asks: queues, processes, and readiness. They are made once.</summary>
 internal sealed class RelayGauges
 {
     private static readonly string Version = typeof(RelayGauges).Assembly.GetName().Version?.ToString(3) ?? string.Empty;

@@ -129,10 +129,7 @@ public sealed class RelayMetrics
         _fetches = meter.CreateHistogram("relay.fetch.duration", "s", "Pages to fetch, by outcome.", advice: MetricBuckets.RequestSeconds);
     }
 
-    /// <summary>
-    /// Shows the series that alerts watch at 0, before there is anything to count. Prometheus sees an increase only between two values,
-    /// so that the first violation would otherwise go unseen.
-    /// </summary>
+    /// <summary>Shows the series that alerts watch at 0: Prometheus sees an increase only between two values.</summary>
     internal void ShowZeros()
     {
         _violations.Add(0, new KeyValuePair<string, object?>("relay.lockdown.source", "turn"));

@@ -13,10 +13,7 @@ internal sealed class AcceptedShapes(HostTraces traces)
     public RequestShape? Find(ClaudeProcess process) =>
         _shapes.GetValueOrDefault((process.Generation.Binary, process.Model, process.TakesSchema));
 
-    /// <summary>
-    /// Throws a <see cref="ClaudeProtocolException"/> for a shape that holds something of this host, or differs from the one accepted
-    /// before.
-    /// </summary>
+    /// <summary>Throws a <see cref="ClaudeProtocolException"/> for a shape with data of this host, or unlike the accepted one.</summary>
     public void Accept(ClaudeProcess process, RequestShape shape) =>
         Accept(process.Generation.Binary, process.Model, process.TakesSchema, shape);
 

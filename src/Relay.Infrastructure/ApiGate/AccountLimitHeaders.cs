@@ -28,9 +28,7 @@ internal static partial class AccountLimitHeaders
                 Seconds(headers, Unified + "reset")
             );
 
-    /// <summary>
-    /// The used share of each limit; empty where the headers do not say. An API key's limits count by the family of the model.
-    /// </summary>
+    /// <summary>The used share of each limit, as far as the headers say. An API key's limits count by the model's family.</summary>
     public static IReadOnlyList<AccountUse> ReadUses(HttpResponseHeaders headers, string family) =>
         [
             .. ReadSubscription(headers)

@@ -35,9 +35,7 @@ internal sealed class GateListener(
     /// <summary>Largest request, in bytes: more than the largest body that a caller may send (<c>MAX_BODY_BYTES</c>).</summary>
     private const long MaxBodyBytes = 128 * 1024 * 1024;
 
-    /// <summary>
-    /// A process has one connection, and a second while it repeats a request. One that opens a thousand must not keep others out.
-    /// </summary>
+    /// <summary>A process has one connection, two while it repeats. One that opens a thousand must not keep others out.</summary>
     private const int MaxConnections = 10_000;
 
     /// <summary>Claude Code sends a request at once.</summary>
@@ -71,7 +69,6 @@ internal sealed class GateListener(
         Task<(GateRefusal? Refusal, string Detail)>
     >? ComparedBy { get; init; }
 
-    /// <summary>Issues a ticket for a process that is about to start.</summary>
     public GateTicket Issue()
     {
         var ticket = new GateTicket(this);

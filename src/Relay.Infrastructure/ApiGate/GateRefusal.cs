@@ -15,9 +15,7 @@ internal enum GateRefusal
     /// <summary>A second request while the first is still being answered.</summary>
     Concurrent,
 
-    /// <summary>
-    /// Another call after the turn's message was complete: Claude Code goes on by itself after an empty, cut or refused answer.
-    /// </summary>
+    /// <summary>Another call after a whole message: Claude Code goes on by itself after an empty, cut or refused answer.</summary>
     FollowUp,
 
     /// <summary>Another call after the API refused the request (4xx): Claude Code repeats it with fields removed.</summary>
@@ -70,7 +68,6 @@ internal enum RefusalEffect
 /// </summary>
 internal static class GateRefusals
 {
-    /// <summary>The consequence of a kind of refusal.</summary>
     public static RefusalEffect Effect(this GateRefusal refusal) =>
         refusal switch
         {

@@ -55,8 +55,6 @@ internal sealed class GateTurn : IDisposable
     public bool IsRehearsal { get; init; }
 
     public ChannelReader<TurnSignal> Signals => _signals.Reader;
-
-    /// <summary>Cancelled when the turn has ended.</summary>
     public CancellationToken Ended => _ended.Token;
 
     public IReadOnlyList<JsonElement> HandedIn => _handedIn;
@@ -112,7 +110,6 @@ internal sealed class GateTurn : IDisposable
 
     public bool IsRepeat { get; private set; }
 
-    /// <summary>Whether a request is, byte for byte, the one that failed before.</summary>
     public bool IsSame(ReadOnlySpan<byte> body) => _requestHash is not null && SHA256.HashData(body).AsSpan().SequenceEqual(_requestHash);
 
     public void Rehearse(RequestShape shape) => Rehearsed = shape;
@@ -173,9 +170,7 @@ internal sealed class GateTurn : IDisposable
         }
     }
 
-    /// <summary>
-    /// Refuses a request before it leaves. No further request of the turn is forwarded. The detail holds no caller's data.
-    /// </summary>
+    /// <summary>Refuses a request before it leaves, and all later ones of the turn. The detail holds no caller's data.</summary>
     public void Refuse(GateRefusal refusal, string detail)
     {
         lock (_lock)
@@ -184,9 +179,7 @@ internal sealed class GateTurn : IDisposable
         }
     }
 
-    /// <summary>
-    /// Takes note that the answer is known: no further request of the turn is forwarded. Bytes on their way to Claude Code go on.
-    /// </summary>
+    /// <summary>The answer is known: no further request is forwarded. Bytes on their way to Claude Code go on.</summary>
     public void Close()
     {
         lock (_lock)
@@ -206,9 +199,7 @@ internal sealed class GateTurn : IDisposable
         }
     }
 
-    /// <summary>
-    /// Ends the news, when the turn has no listener any more. A whole message that is still on its way to Claude Code goes on.
-    /// </summary>
+    /// <summary>Ends the news, when the turn has no listener any more. A whole message on its way to Claude Code goes on.</summary>
     private void EndSignals()
     {
         _signals.Writer.TryComplete();

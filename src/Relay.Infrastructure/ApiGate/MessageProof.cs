@@ -10,7 +10,6 @@ internal sealed class MessageProof(TurnExpectation expected, IReadOnlyList<JsonE
 {
     private readonly BlockProof _blocks = new(seen);
 
-    /// <summary>Proves all messages of a request.</summary>
     public void ProveMessages(JsonElement messages)
     {
         var turns = expected.Conversation.Turns;

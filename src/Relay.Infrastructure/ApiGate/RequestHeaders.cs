@@ -12,8 +12,6 @@ internal static partial class RequestHeaders
 {
     /// <summary>Differs from process to process.</summary>
     public const string SessionId = "X-Claude-Code-Session-Id";
-
-    /// <summary>Counts the repeats of one request.</summary>
     private const string RetryCount = "X-Stainless-Retry-Count";
 
     /// <summary>Headers that are forwarded as they came, in the order in which they are written down in a shape.</summary>
@@ -48,9 +46,7 @@ internal static partial class RequestHeaders
         "Authorization",
     };
 
-    /// <summary>
-    /// The headers that go out, as one text. The problem is the name of a header that is not on the list, or has another form.
-    /// </summary>
+    /// <summary>The headers that go out, as one text; or the name of a header that is not on the list, or has another form.</summary>
     public static string Read(IHeaderDictionary headers, out string? problem)
     {
         problem = headers.FirstOrDefault(header => !Dropped.Contains(header.Key) && !IsKnown(header.Key, header.Value.ToString())).Key;
@@ -71,9 +67,7 @@ internal static partial class RequestHeaders
         where headers.ContainsKey(name)
         select KeyValuePair.Create(name, headers[name].ToString());
 
-    /// <summary>
-    /// The headers of a request whose <c>thinking</c> the caller set: Claude Code then leaves the beta of its own display out.
-    /// </summary>
+    /// <summary>The headers of a request whose <c>thinking</c> the caller set: without the beta of Claude Code's own display.</summary>
     public static string WithoutThinkingDisplay(string headers) => ThinkingDisplay().Replace(headers, string.Empty);
 
     [GeneratedRegex(",thinking-display-[a-z]{1,20}-[0-9-]{10}", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

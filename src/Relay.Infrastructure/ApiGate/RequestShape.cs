@@ -8,8 +8,6 @@ internal enum NotePlacement
 
     /// <summary>In <c>system-reminder</c> blocks at the head of the last user message.</summary>
     Reminders,
-
-    /// <summary>There is no note.</summary>
     Absent,
 }
 

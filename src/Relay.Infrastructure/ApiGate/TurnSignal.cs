@@ -25,9 +25,7 @@ internal abstract record TurnSignal : IDisposable
         }
     }
 
-    /// <summary>
-    /// The API answered with an error, or not at all. <c>MayRepeat</c>: Claude Code will repeat the request, and the gate forward it.
-    /// </summary>
+    /// <summary>The API answered with an error, or not at all. <c>MayRepeat</c>: the gate will forward a repeat.</summary>
     public sealed record ApiFailed(ApiFailure Failure, bool MayRepeat) : TurnSignal;
 
     /// <summary>The API's answer ended before its message did.</summary>

@@ -245,9 +245,7 @@ internal sealed class AnswerBlocks(bool showsThoughts, bool hasCitations)
 
     private void Add(AnswerPiece piece) => _next.Enqueue(new Next(piece, 0));
 
-    /// <summary>
-    /// Makes a piece of the part of an input or a thought that has come. Half of a surrogate pair waits for the other half.
-    /// </summary>
+    /// <summary>Makes a piece of the part of an input or a thought that has come. Half of a surrogate pair waits.</summary>
     private void FlushPending(bool isEnd)
     {
         var length = !isEnd && _pending.Length > 0 && char.IsHighSurrogate(_pending[^1]) ? _pending.Length - 1 : _pending.Length;

@@ -41,9 +41,7 @@ internal sealed class AnswerWords
         }
     }
 
-    /// <summary>
-    /// Adds a piece, which may begin or end with half a surrogate pair. Returns the first stop text found, and the text before it.
-    /// </summary>
+    /// <summary>Adds a piece, which may begin or end with half a pair. Returns the first stop text, and the text before it.</summary>
     public (string Text, string Sequence)? Append(string piece, StopSequences? stop)
     {
         var from = Math.Max(_taken, _text.Length - StopSequences.MaxLength);

@@ -11,9 +11,7 @@ internal sealed class ClaimedProcess(ClaudeProcess process, ProcessOrigin origin
 
     public ProcessOrigin Origin => origin;
 
-    /// <summary>
-    /// Notes that the process has sent its request to the API, or has ended: its start needs the processor no more. May be called again.
-    /// </summary>
+    /// <summary>The process has sent its request, or has ended: its start needs the processor no more. May be called again.</summary>
     public void Opened()
     {
         if (Interlocked.Exchange(ref _opened, 1) == 0)

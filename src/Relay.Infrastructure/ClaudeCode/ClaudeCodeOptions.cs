@@ -97,9 +97,7 @@ public sealed class ClaudeCodeOptions
 
 internal sealed class ClaudeCodeOptionsValidator : IValidateOptions<ClaudeCodeOptions>
 {
-    /// <summary>
-    /// Finds tokens that were wrapped or copied with a letter too many. Anthropic refuses them at each call, and they look right.
-    /// </summary>
+    /// <summary>Finds tokens that were copied with a letter too many. Anthropic refuses them at each call.</summary>
     private static IEnumerable<string> FindBadLetters(ClaudeCodeOptions options)
     {
         var (name, secret) = options.Auth switch

@@ -14,9 +14,7 @@ internal sealed class ClaudeEnvironment(
     RelayHome home
 )
 {
-    /// <summary>
-    /// Switches, each against one leak or delay measured on the real CLI. The lockdown does not depend on any single one.
-    /// </summary>
+    /// <summary>Switches, each against one leak or delay measured on the real CLI. The lockdown needs no single one.</summary>
     private static readonly string[] Switches =
     [
         "DISABLE_AUTOUPDATER",
@@ -118,10 +116,7 @@ internal sealed class ClaudeEnvironment(
         || name.ToUpperInvariant() is "PATH" or "HOME" or "TMPDIR" or "NODE_OPTIONS" or "TZ" or "XDG_CONFIG_HOME"
         || CredentialNames.Values.Any(names => names.Contains(name, StringComparer.OrdinalIgnoreCase));
 
-    /// <summary>
-    /// The whole environment of one child, with paths as the child sees them. Without a gate it may not call the API, or calls it by
-    /// itself.
-    /// </summary>
+    /// <summary>The whole environment of one child, with the paths that it sees.</summary>
     public Dictionary<string, string> Compose(string homeDirectory, string temporaryDirectory, GateAccess? gate)
     {
         var environment = Switches.ToDictionary(name => name, _ => "1", StringComparer.Ordinal);
@@ -152,9 +147,7 @@ internal sealed class ClaudeEnvironment(
         return environment;
     }
 
-    /// <summary>
-    /// Adds the way to the gate, without a secret: the gate adds the credential, and uses the operator's proxy and certificates.
-    /// </summary>
+    /// <summary>Adds the way to the gate, without a secret: the gate adds the credential, the proxy and the certificates.</summary>
     private void AddGate(Dictionary<string, string> environment, GateAccess? gate)
     {
         environment[options.Value.Auth == ClaudeAuth.ApiKey ? "ANTHROPIC_API_KEY" : "CLAUDE_CODE_OAUTH_TOKEN"] = ApiCredentials.Placeholder;

@@ -46,10 +46,7 @@ internal static class JsonElementReading
     public static JsonElement? Member(this JsonElement element, string name) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) ? value : null;
 
-    /// <summary>
-    /// A string property; null when it is missing or is not a string. Half of a surrogate pair is kept: it is legal JSON, and an API
-    /// writes it when it cuts its text in the middle of a pair. System.Text.Json refuses to read it.
-    /// </summary>
+    /// <summary>A string property, or null. Half a surrogate pair is kept: an API writes it, System.Text.Json refuses it.</summary>
     public static string? Text(this JsonElement element, string name)
     {
         if (element.Member(name) is not { ValueKind: JsonValueKind.String } value)

@@ -60,9 +60,7 @@ internal sealed class ClaudeInput
             writer.WriteEndObject();
         });
 
-    /// <summary>
-    /// Sets everything of the caller for a turn besides words. Each setting stays until it is set anew, so all are written each time.
-    /// </summary>
+    /// <summary>Sets everything of the caller for a turn besides words. Each setting stays, so all are written each time.</summary>
     public ClaudeInput ApplySettings(TurnSettings settings) =>
         Line(writer =>
         {
@@ -80,9 +78,7 @@ internal sealed class ClaudeInput
             writer.WriteEndObject();
         });
 
-    /// <summary>
-    /// Asks for an <c>init</c> frame and an empty result without a call to the API. Never before <see cref="Initialize"/>.
-    /// </summary>
+    /// <summary>Asks for an <c>init</c> frame without a call to the API. Never before <see cref="Initialize"/>.</summary>
     public ClaudeInput AskForInit() =>
         Line(writer =>
         {

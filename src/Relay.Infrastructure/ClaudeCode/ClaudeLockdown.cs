@@ -14,10 +14,7 @@ internal static class ClaudeLockdown
     /// <summary>The one allowed tool, with which an answer that must fit a schema is handed in. It does nothing.</summary>
     public const string SchemaTool = "StructuredOutput";
 
-    /// <summary>
-    /// Most times that a model is asked for an answer that fits a schema. Claude Code tells it the mistake of each try (measured on
-    /// 2.1.330: one call of the API each).
-    /// </summary>
+    /// <summary>Most tries at an answer that fits a schema. Claude Code tells the model each mistake (2.1.330: a call each).</summary>
     public const int SchemaAttempts = 3;
 
     /// <summary>

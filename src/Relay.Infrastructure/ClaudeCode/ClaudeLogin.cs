@@ -69,10 +69,7 @@ internal sealed class ClaudeLogin(ClaudeLocator locator, LoginStatusReader statu
         }
     }
 
-    /// <summary>
-    /// The operator's own environment, because a login needs a terminal and a browser. Variables that would lead to another account,
-    /// another address or another directory are left out.
-    /// </summary>
+    /// <summary>The operator's environment: a login needs a terminal and a browser. Variables of other accounts are left out.</summary>
     private static Dictionary<string, string> EnvironmentFor(string directory)
     {
         var environment = Environment

@@ -201,9 +201,7 @@ internal sealed class ClaudeProcess : IAsyncDisposable
         throw new ClaudeProtocolException("Claude Code ended when it was told the model.");
     }
 
-    /// <summary>
-    /// Takes the turns of a conversation back, from the last to the first. Returns whether the conversation is empty again.
-    /// </summary>
+    /// <summary>Takes the turns of a conversation back, the last one first. Returns whether the conversation is empty again.</summary>
     public async Task<bool> RewindAsync(IReadOnlyList<Guid> frames, CancellationToken cancellationToken)
     {
         var isRewound = false;

@@ -77,10 +77,7 @@ internal sealed class ClaudeProcesses(
         state.Doubt(process.Generation);
     }
 
-    /// <summary>
-    /// Ends a process whose request differed from its caller's. None of that request left, and each other request is proven by itself, so
-    /// the engine stays in service while the self-test runs again.
-    /// </summary>
+    /// <summary>Ends a process whose request differed from its caller's. None of it left, so the engine stays in service.</summary>
     public void ReportDifference(ClaudeProcess process, string keyId, string difference)
     {
         process.Kill();

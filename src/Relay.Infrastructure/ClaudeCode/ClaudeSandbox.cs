@@ -50,9 +50,7 @@ internal sealed class ClaudeSandbox(
         "/etc/gai.conf",
     ];
 
-    /// <summary>
-    /// Directories with settings that Claude Code obeys whatever its flags say, and that its <c>init</c> frame does not show.
-    /// </summary>
+    /// <summary>Directories with settings that Claude Code obeys whatever its flags say. Its <c>init</c> frame hides them.</summary>
     private static readonly string[] ManagedPolicyDirectories =
         OperatingSystem.IsWindows() ? [@"C:\ProgramData\ClaudeCode", @"C:\Program Files\ClaudeCode"]
         : OperatingSystem.IsMacOS() ? ["/Library/Application Support/ClaudeCode"]
@@ -85,10 +83,7 @@ internal sealed class ClaudeSandbox(
     /// <summary>A directory of managed policy that would reach into completions; null for none.</summary>
     public string? FindManagedPolicy() => IsJailed ? null : ManagedPolicyDirectories.FirstOrDefault(Directory.Exists);
 
-    /// <summary>
-    /// The command line and environment of one process. Without a gate it may not call the API, or calls it by itself (<c>bedrock</c>,
-    /// <c>vertex</c>).
-    /// </summary>
+    /// <summary>Command line and environment of one process. Without a gate it may not call the API, or calls it by itself.</summary>
     public ConfinedCommand Confine(ClaudeBinary binary, IReadOnlyList<string> arguments, GateAccess? gate = null) =>
         IsJailed ? InJail(binary, arguments, gate) : Unjailed(binary, arguments, gate);
 

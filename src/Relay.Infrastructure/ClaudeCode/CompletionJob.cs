@@ -5,9 +5,7 @@ using Relay.Domain.Quotas;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
-/// <summary>
-/// A completion that a caller asked for. Without a sink the caller wants the answer whole. <c>Left</c> is cancelled when the caller leaves.
-/// </summary>
+/// <summary>A completion that a caller asked for. Without a sink it is wanted whole. <c>Left</c>: the caller has left.</summary>
 internal sealed record CompletionJob(
     string KeyId,
     ModelName Model,

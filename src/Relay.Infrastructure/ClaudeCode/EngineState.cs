@@ -102,9 +102,7 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login, Time
             RetryAfter: TimeSpan.FromSeconds(5)
         );
 
-    /// <summary>
-    /// Tells operators which part of Claude Code's requests differs. The text holds no value, so that callers may see it, too.
-    /// </summary>
+    /// <summary>Tells which part of Claude Code's requests differs. The text holds no value, so that callers may see it.</summary>
     public static RelayError OtherForm(Version? version, string difference) =>
         new(
             ErrorCode.LockdownViolation,

@@ -8,9 +8,7 @@ internal sealed record FinishedTurn(IReadOnlyList<Guid> Frames, Task<ClaudeFrame
     /// <summary>Claude Code tells its result within some milliseconds of the message's end.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
-    /// <summary>
-    /// Waits for the end of the turn in the process, and takes it back. Returns whether the process is in the state before the turn.
-    /// </summary>
+    /// <summary>Waits for the end of the turn, and takes it back. Returns whether the process is as before the turn.</summary>
     public async Task<bool> TakeBackAsync(ClaudeProcess process, TimeProvider clock, CancellationToken cancellationToken)
     {
         using var deadline = new Deadline(Patience, clock, cancellationToken);

@@ -17,9 +17,7 @@ internal sealed class LoginHealth(LoginFile file, TimeProvider clock, ILogger<Lo
     private DateTime _refusedFile;
     private bool _isReported;
 
-    /// <summary>
-    /// The refusal of the last minute; null when there was none, when a completion has succeeded since, or when the login is another one.
-    /// </summary>
+    /// <summary>The refusal of the last minute; null when a completion has succeeded since, or the login is another one.</summary>
     public RelayError? Problem
     {
         get

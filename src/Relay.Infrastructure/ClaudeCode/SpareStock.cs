@@ -120,10 +120,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         }
     }
 
-    /// <summary>
-    /// Takes a process back: it goes to the request that waits for it, or is parked. It is null when it can't serve again. Returns false
-    /// when it is no longer wanted.
-    /// </summary>
+    /// <summary>Takes a process back (null: it can't serve again) for a waiting request or to be parked. False: not wanted.</summary>
     public bool EndReturn(ClaudeProcess? process, ProfileId id)
     {
         lock (_lock)
@@ -160,10 +157,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         }
     }
 
-    /// <summary>
-    /// One blank spare first, then spares of the profiles that callers repeat, then the other blank ones; null when the stock is full or
-    /// pauses.
-    /// </summary>
+    /// <summary>One blank spare first, then those of repeated profiles, then the other blank ones; null when full or paused.</summary>
     public SpareNeed? NextNeed()
     {
         lock (_lock)
@@ -200,10 +194,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         }
     }
 
-    /// <summary>
-    /// Never prepares a spare for this profile again, as long as the profile is remembered: its schema is invalid, or too much for a
-    /// process.
-    /// </summary>
+    /// <summary>Never prepares a spare for this profile again: its schema is invalid, or too much for a process.</summary>
     public void NeverPrepare(ProfileId id, EngineGeneration? refusedBy)
     {
         lock (_lock)
@@ -271,10 +262,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         }
     }
 
-    /// <summary>
-    /// Forgets the profiles of all other keys, which are revoked, and ends their spares. Spares of a key that expires end with their idle
-    /// time.
-    /// </summary>
+    /// <summary>Forgets the profiles of revoked keys, and ends their spares. Those of expired keys end with their idle time.</summary>
     public void KeepKeys(IReadOnlySet<string> keyIds)
     {
         lock (_lock)
@@ -316,9 +304,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         return spare;
     }
 
-    /// <summary>
-    /// Parks a profile's spare. At the cap another one is ended: of the key with the most spares, the one that was unused for longest.
-    /// </summary>
+    /// <summary>Parks a profile's spare. At the cap it ends the longest unused one of the key with the most spares.</summary>
     private bool TryPark(ClaudeProcess spare, SpareShelf profile)
     {
         if (options.WarmProfiles == 0)

@@ -2,9 +2,7 @@ using Relay.Infrastructure.ApiGate;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
-/// <summary>
-/// The frames of a process and the gate's news about its turn, one after the other. The gate's news is read first, because it came first.
-/// </summary>
+/// <summary>The frames of a process and the gate's news about its turn. The news is read first, because it came first.</summary>
 internal sealed class TurnNews(ClaudeProcess process, GateTurn? turn)
 {
     private GateTurn? _turn = turn;

@@ -17,9 +17,7 @@ internal sealed class TurnTokens
     private long _characters;
     private bool _showsThoughts;
 
-    /// <summary>
-    /// The tokens of all messages so far: as the API has counted them, or with a guess from the characters that came; null for none.
-    /// </summary>
+    /// <summary>The tokens of all messages so far: as the API has counted them, or guessed from the characters that came.</summary>
     public TokenUsage? Total =>
         _start is { } start ? Add(_earlier, start with { OutputTokens = _counted ?? (_characters / CharactersPerToken) + 1 }) : null;
 
@@ -36,10 +34,7 @@ internal sealed class TurnTokens
 
     public void BeginBlock() => _showsThoughts = false;
 
-    /// <summary>
-    /// Counts text, thoughts or the input of a tool. Thoughts that the API does not show come only as their signature, which is as long
-    /// as they are.
-    /// </summary>
+    /// <summary>Counts text, thoughts or a tool's input. Hidden thoughts come only as their signature, which is as long.</summary>
     public void Count(JsonElement delta)
     {
         var thoughts = delta.Text("thinking")?.Length ?? 0;

@@ -18,9 +18,7 @@ namespace Relay.Infrastructure.ClaudeCode;
 /// </summary>
 internal sealed class WarmPool : BackgroundService, IEngineLoad
 {
-    /// <summary>
-    /// The time between starts: a process takes about 0.4 s of one core to start, and a small machine can spare one start in that time.
-    /// </summary>
+    /// <summary>The time between starts: a start takes about 0.4 s of one core, and a small machine can spare one core.</summary>
     private static readonly TimeSpan RefillSpacing = TimeSpan.FromMilliseconds(400);
     private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(1);
 
@@ -254,10 +252,7 @@ internal sealed class WarmPool : BackgroundService, IEngineLoad
         _stock.Clear();
     }
 
-    /// <summary>
-    /// The spare to start next; null when none may be started now. It looks anew each time, because keys and profiles go while a process
-    /// is started.
-    /// </summary>
+    /// <summary>The spare to start next. It looks anew each time, because keys and profiles go while a process is started.</summary>
     private Refill? NextRefill()
     {
         if (_stock.Sweep(_state.Current) is { } pause)

@@ -5,9 +5,7 @@ using Relay.Infrastructure.ClaudeCode;
 
 namespace Relay.Infrastructure.Diagnostics;
 
-/// <summary>
-/// Checks Claude Code: the executable, its version, its login, and its lockdown in a process that is started as completions are.
-/// </summary>
+/// <summary>Checks Claude Code: executable, version, login, and lockdown in a process that is started as completions are.</summary>
 internal sealed class ClaudeCodeCheck(
     ClaudeLocator locator,
     ClaudeSandbox sandbox,

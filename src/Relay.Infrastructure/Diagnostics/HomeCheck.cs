@@ -84,10 +84,7 @@ internal sealed class HomeCheck(RelayHome home) : IDiagnosticCheck
     [UnsupportedOSPlatform("windows")]
     private static bool IsOpen(string entry) => (File.GetUnixFileMode(entry) & Others) != UnixFileMode.None;
 
-    /// <summary>
-    /// The entries that the relay creates. Below <c>run</c> and <c>claude</c>, Claude Code sets the modes; the directory above is closed
-    /// to others.
-    /// </summary>
+    /// <summary>The entries that the relay creates. Below <c>run</c> and <c>claude</c>, Claude Code sets the modes.</summary>
     private IEnumerable<string> Entries() =>
         (
             (string[])

@@ -30,9 +30,7 @@ public sealed class RelayHome
     /// <summary>The relay's own Claude login, if one was made.</summary>
     public string ClaudeDirectory => System.IO.Path.Combine(Path, "claude");
 
-    /// <summary>
-    /// Finds the directory and makes it, 0700, if it is missing. Without a path it is <c>~/.local/share/claude-relay</c>.
-    /// </summary>
+    /// <summary>Finds the directory, and makes it, 0700. Without a path it is <c>~/.local/share/claude-relay</c>.</summary>
     public static RelayHome Open(string? path)
     {
         var home = Find(path);
@@ -85,10 +83,7 @@ public sealed class RelayHome
         return options;
     }
 
-    /// <summary>
-    /// Writes a <c>config.env</c> that lists every setting with its default, commented out. Leaves an existing file alone. Returns whether
-    /// it wrote the file.
-    /// </summary>
+    /// <summary>Writes a <c>config.env</c> with each default, commented out, unless there is one. Returns whether it wrote it.</summary>
     public bool WriteDefaultConfig(IEnumerable<SettingDescription> settings)
     {
         if (File.Exists(ConfigFile))

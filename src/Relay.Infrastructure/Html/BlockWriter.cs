@@ -3,9 +3,7 @@ using System.Text;
 
 namespace Relay.Infrastructure.Html;
 
-/// <summary>
-/// Writes blocks below each other, up to a number of characters. The lines of a block begin with the marks of its lists and quotes.
-/// </summary>
+/// <summary>Writes blocks below each other, up to a length. Their lines begin with the marks of their lists and quotes.</summary>
 internal sealed class BlockWriter(bool asMarkdown, long maxLength)
 {
     /// <summary>The deepest level of lists and quotes. Deeper ones are written as if they were on that level.</summary>

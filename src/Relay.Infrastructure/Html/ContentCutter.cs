@@ -3,9 +3,7 @@ using System.Text;
 
 namespace Relay.Infrastructure.Html;
 
-/// <summary>
-/// A piece of a content, by offsets in bytes. The total and the next offset count Unicode code points. The last piece has no next offset.
-/// </summary>
+/// <summary>A piece of a content, by offsets in bytes. The total and the next offset count Unicode code points.</summary>
 internal sealed record ContentPiece(int Start, int End, long TotalChars, long? NextOffset);
 
 /// <summary>The reason why there is no piece.</summary>

@@ -72,9 +72,7 @@ internal static class ElementKinds
             _ => false,
         };
 
-    /// <summary>
-    /// Whether the button that begins is the heading of the part that it opens, as in an accordion or of a tab. Other buttons act.
-    /// </summary>
+    /// <summary>Whether the button that begins is the heading of the part that it opens, as in an accordion. Others act.</summary>
     public static bool IsQuestion(in MarkupWalker walker)
     {
         foreach (var attribute in walker.Attributes)
@@ -97,9 +95,7 @@ internal static class ElementKinds
     public static bool IsTracker(in MarkupWalker walker) =>
         HtmlAttributes.Find(walker.Attributes, "width"u8) is "1" or "0" || HtmlAttributes.Find(walker.Attributes, "height"u8) is "1" or "0";
 
-    /// <summary>
-    /// The source of the image at hand. An image that scripts load on sight has its source in another attribute; its URL is a placeholder.
-    /// </summary>
+    /// <summary>The source of the image at hand. An image that scripts load has its source in another attribute.</summary>
     public static string? SourceOfImage(in MarkupWalker walker)
     {
         var source = HtmlAttributes.Find(walker.Attributes, "src"u8);

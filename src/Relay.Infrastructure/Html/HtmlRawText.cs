@@ -43,9 +43,7 @@ internal static class HtmlRawText
         return length > 0 && HtmlTags.Find(html.Slice(name, length)) == element;
     }
 
-    /// <summary>
-    /// Finds the end of a script. Inside a comment, a script may hold text that looks like its end (13.2.5.15 to 13.2.5.31).
-    /// </summary>
+    /// <summary>Finds the end of a script. In a comment, a script may hold text that looks like its end (13.2.5.15 to .31).</summary>
     private static int FindScriptEnd(ReadOnlySpan<byte> html, int at)
     {
         bool isEscaped = false,

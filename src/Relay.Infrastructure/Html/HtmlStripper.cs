@@ -31,9 +31,7 @@ internal ref struct HtmlStripper
         _output = output;
     }
 
-    /// <summary>
-    /// Writes the page, which is valid UTF-8, without these parts. Each removed part can lengthen the output by a few bytes.
-    /// </summary>
+    /// <summary>Writes the page, valid UTF-8, without these parts. Each removed part can lengthen it by a few bytes.</summary>
     public static void Strip(ReadOnlySpan<byte> html, IBufferWriter<byte> output, CancellationToken cancellationToken) =>
         new HtmlStripper(html, output).Run(cancellationToken);
 

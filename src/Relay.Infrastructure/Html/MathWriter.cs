@@ -5,9 +5,7 @@ namespace Relay.Infrastructure.Html;
 /// <summary>Writes a formula of MathML on one line: by the TeX that it carries, else element by element.</summary>
 internal sealed class MathWriter
 {
-    /// <summary>
-    /// The deepest level of elements. Deeper ones are written as if they were on that level, because each level copies its text once.
-    /// </summary>
+    /// <summary>The deepest level of elements. Deeper ones are written on that level: each level copies its text once.</summary>
     private const int MaxDepth = 64;
     private const string DisplayStyle = @"{\displaystyle";
 
@@ -41,7 +39,6 @@ internal sealed class MathWriter
         return string.IsNullOrEmpty(text) ? null : text;
     }
 
-    /// <summary>Reads the formula at hand and writes it into a paragraph.</summary>
     public static void Write(ref MarkupWalker walker, InlineWriter inline)
     {
         var text = HtmlAttributes.Find(walker.Attributes, "alttext"u8);
@@ -57,7 +54,6 @@ internal sealed class MathWriter
         }
     }
 
-    /// <summary>Takes up the next token of the formula.</summary>
     public void Read(in HtmlTokenizer tokens, string text)
     {
         switch (tokens.Kind)
@@ -183,9 +179,7 @@ internal sealed class MathWriter
     private static string Base(string text) =>
         text.Length > 0 && text.AsSpan().IndexOfAny("+-\u2212/=") >= 0 ? ScriptText.Group(text) : text;
 
-    /// <summary>
-    /// Joins parts on one line. A space separates two numbers, and a letter from a power, an index or a fraction before it.
-    /// </summary>
+    /// <summary>Joins parts on one line. A space separates two numbers, and a letter from a power, an index or a fraction.</summary>
     private static string Join(List<string> parts)
     {
         var text = new StringBuilder();

@@ -65,9 +65,7 @@ internal sealed class OpenElements
         return true;
     }
 
-    /// <summary>
-    /// The number of elements that stay open when this element begins. Elements whose end tag may be left out end before it.
-    /// </summary>
+    /// <summary>The elements that stay open when this one begins. It ends those whose end tag may be left out.</summary>
     public int KeptBefore(HtmlTag tag)
     {
         if (_beyond > 0 || _stack.Count == 0)
@@ -227,7 +225,6 @@ internal sealed class OpenElements
                 or HtmlTag.Tt
                 or HtmlTag.U;
 
-    /// <summary>Elements without an end tag.</summary>
     public static bool HasNoContent(HtmlTag tag) =>
         tag
             is HtmlTag.Area

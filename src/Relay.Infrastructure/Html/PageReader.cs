@@ -50,10 +50,7 @@ internal sealed class PageReader : IPageReader
         };
     }
 
-    /// <summary>
-    /// Reads the page of a PDF, whose text was extracted before. The text becomes markup of the relay, so that the rules of every form
-    /// apply.
-    /// </summary>
+    /// <summary>Reads the page of a PDF, whose extracted text becomes markup, so that the rules of every form apply.</summary>
     private static Result<Page> ReadPdf(FetchedDocument document, PageView view, CancellationToken cancellationToken)
     {
         var text = document.Pdf ?? throw new InvalidOperationException("The text of the PDF was not read.");

@@ -15,9 +15,7 @@ internal static class ReadablePart
     /// <summary>A shorter result is tried again with rules that leave more.</summary>
     private const int EnoughLength = 500;
 
-    /// <summary>
-    /// The smallest share of the page's text in an article. With less, it is one teaser among others, one cell of a table, or one post.
-    /// </summary>
+    /// <summary>The smallest share of the page's text in an article. With less, it is one teaser, table cell or post of many.</summary>
     private const double MinShare = 0.4;
 
     private const int MaxHeading = 300;

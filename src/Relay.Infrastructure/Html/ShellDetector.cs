@@ -3,9 +3,7 @@ using Relay.Domain.Fetching;
 
 namespace Relay.Infrastructure.Html;
 
-/// <summary>
-/// Finds out whether a page shows its content only after its scripts have run, and reads the data that it holds for them.
-/// </summary>
+/// <summary>Finds out whether a page shows its content only after its scripts have run, and reads its data for them.</summary>
 internal static class ShellDetector
 {
     /// <summary>The letters of visible text from which on a page does not need its scripts.</summary>
@@ -154,8 +152,6 @@ internal static class ShellDetector
         public bool HasScript;
         public bool HasRoot;
         public bool IsNoscript;
-
-        /// <summary>Whether the page's noscript text says so.</summary>
         public bool Says;
     }
 }

@@ -104,7 +104,6 @@ internal sealed class TableBuilder(int maxCells)
     private static int Span(string? text) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var span) ? Math.Clamp(span, 1, MaxSpan) : 1;
 
-    /// <summary>Adds cells of rows above that reach down to this row.</summary>
     private void FillFromAbove()
     {
         var row = _rows[^1];

@@ -7,8 +7,6 @@ internal enum TableKind
 {
     /// <summary>It arranges things side by side, and is read like any text.</summary>
     Layout,
-
-    /// <summary>It holds data.</summary>
     Data,
 
     /// <summary>It numbers the lines of code.</summary>

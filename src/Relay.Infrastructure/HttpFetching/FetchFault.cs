@@ -17,8 +17,6 @@ internal enum FetchFault
 
     /// <summary>The answer is not HTTP, or breaks its rules or the relay's bounds.</summary>
     UpstreamProtocol,
-
-    /// <summary>The page did not come in time.</summary>
     UpstreamTimeout,
 
     /// <summary>The body is compressed in a way that was not asked for.</summary>
@@ -26,11 +24,7 @@ internal enum FetchFault
 
     /// <summary>A redirect leads to an invalid URL.</summary>
     BadRedirect,
-
-    /// <summary>A redirect leads from https to http.</summary>
     RedirectDowngrade,
-
-    /// <summary>The page redirects more often than the relay follows.</summary>
     TooManyRedirects,
 
     /// <summary>The host failed so often lately that it is left alone for a while.</summary>

@@ -97,10 +97,7 @@ internal sealed class FetchResilience : IDisposable
             )
             .Build();
 
-    /// <summary>
-    /// Whether to repeat: before a byte was answered, or when the host itself says that the error is temporary; and only when there is
-    /// time.
-    /// </summary>
+    /// <summary>Whether to repeat: before a byte was answered, or when the host calls the error temporary; if there is time.</summary>
     private bool MayRetry(ResilienceContext context, Outcome<HttpResponseMessage> outcome)
     {
         var isSafe =

@@ -116,9 +116,7 @@ internal sealed class HostNetworksReader : IDisposable
         }
     }
 
-    /// <summary>
-    /// Reads the prefixes: none for a network without translation, where the name or its address is missing; null when there was no answer.
-    /// </summary>
+    /// <summary>Reads the prefixes. An empty list is a network without translation; null is no answer.</summary>
     private async Task<IReadOnlyList<Nat64Prefix>?> ReadNat64Async()
     {
         try

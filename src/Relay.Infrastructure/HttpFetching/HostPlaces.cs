@@ -41,7 +41,6 @@ internal sealed class HostPlaces : IDisposable
         );
     }
 
-    /// <summary>The pages of a host that are being fetched.</summary>
     private sealed class Held
     {
         /// <summary>The beginning of each, as timestamps of the clock.</summary>

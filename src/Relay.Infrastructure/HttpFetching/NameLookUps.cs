@@ -12,8 +12,6 @@ internal sealed class NameLookUps(Func<string, Task<IPAddress[]>> resolve)
 {
     /// <summary>Most look-ups; each holds a thread.</summary>
     public const int Max = 32;
-
-    /// <summary>Most look-ups that one caller began.</summary>
     public const int MaxOfCaller = Max / 4;
 
     public static NameLookUps OfTheSystem() => new(name => Dns.GetHostAddressesAsync(name, CancellationToken.None));
@@ -22,10 +20,7 @@ internal sealed class NameLookUps(Func<string, Task<IPAddress[]>> resolve)
     private readonly Dictionary<string, (string Caller, Task<IPAddress[]> Answer)> _running = new(StringComparer.Ordinal);
     private TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>
-    /// The addresses that a name has now: the answer of a look-up that ended while this caller waited, never an older one. A caller who
-    /// gives up leaves the look-up to the others.
-    /// </summary>
+    /// <summary>The addresses that a name has now, never an older answer. A caller who gives up leaves the look-up to others.</summary>
     public async Task<IPAddress[]> FindAsync(string name, string caller, CancellationToken cancellationToken)
     {
         Task<IPAddress[]>? answer;

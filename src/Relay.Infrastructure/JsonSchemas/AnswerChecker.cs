@@ -26,10 +26,7 @@ internal sealed class AnswerChecker(TimeProvider clock, ILogger<AnswerChecker> l
                 .IsValid;
         });
 
-    /// <summary>
-    /// Runs a check. Schemas and answers come from outside: an error of the validator means that the answer does not fit, and is not a
-    /// fault of the relay.
-    /// </summary>
+    /// <summary>Runs a check. Schemas and answers come from outside: an error of the validator is a misfit, not a fault.</summary>
     private bool Try(Func<bool> check)
     {
         try

@@ -105,9 +105,7 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
         }
     }
 
-    /// <summary>
-    /// Reads also a file that looks the same: two changes within one tick of the file system's clock may have the same length.
-    /// </summary>
+    /// <summary>Reads also a file that looks the same: two changes within one tick of the file's clock may do so.</summary>
     private void Told()
     {
         _told = true;
@@ -192,9 +190,7 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
         return inForce;
     }
 
-    /// <summary>
-    /// Logs the problem. The answer of <c>/health/ready</c> leaves it out, because anybody may ask, and the file holds labels.
-    /// </summary>
+    /// <summary>Logs the problem. <c>/health/ready</c> leaves it out: anybody may ask, and the file holds labels.</summary>
     private void Report(Exception exception)
     {
         if (_reported != exception.Message)

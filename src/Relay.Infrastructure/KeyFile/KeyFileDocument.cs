@@ -8,9 +8,7 @@ namespace Relay.Infrastructure.KeyFile;
 /// <summary>The content of <c>keys.json</c> on the disk.</summary>
 internal sealed record KeyFileDocument
 {
-    /// <summary>
-    /// The version that is written. Version 1, in which a key had at most a <c>daily_limit</c>, is read; a newer version is refused.
-    /// </summary>
+    /// <summary>The version that is written. Version 1, with at most a <c>daily_limit</c>, is read; a newer one is refused.</summary>
     public const int CurrentVersion = 2;
 
     private static readonly JsonSerializerOptions Json = new()
@@ -87,9 +85,7 @@ internal sealed record KeyFileDocument
         };
     }
 
-    /// <summary>
-    /// Reads the models. An empty list is refused: read as no list, it would allow every model that it was meant to forbid.
-    /// </summary>
+    /// <summary>Reads the models. An empty list is refused: read as no list, it would allow every model.</summary>
     private static List<ModelName> ToModels(Entry entry, IReadOnlyList<string?> names) =>
         names.Count == 0
             ? throw new FormatException($"the entry '{entry.Id}' has an empty list of models")

@@ -32,9 +32,7 @@ internal sealed class KeyFileReader
         }
     }
 
-    /// <summary>
-    /// Checks the version before everything else: a newer file may have unknown fields, and its version tells more than they do.
-    /// </summary>
+    /// <summary>Checks the version before everything else: it tells more than the unknown fields of a newer file.</summary>
     private static void CheckVersion(ReadOnlySpan<byte> bytes)
     {
         var reader = new Utf8JsonReader(bytes);
@@ -122,9 +120,7 @@ internal sealed class KeyFileReader
         return unique.Keys;
     }
 
-    /// <summary>
-    /// The place of each entry, with a hash of 128 bits. Somebody who can make two entries share one can write the file anyway.
-    /// </summary>
+    /// <summary>The place of each entry, with its hash. Two entries with one hash need somebody who can write the file anyway.</summary>
     private static List<(UInt128 Hash, int Start, int Length)> FindEntries(ref Utf8JsonReader reader, ReadOnlySpan<byte> bytes)
     {
         var found = new List<(UInt128, int, int)>();

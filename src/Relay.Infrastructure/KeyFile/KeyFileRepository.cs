@@ -13,9 +13,7 @@ internal sealed class KeyFileRepository(RelayHome home, TimeProvider clock) : IK
 {
     private static readonly TimeSpan LockRetry = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>
-    /// Long, because the lock ends with its holder: after this time a command has waited behind many others, on a slow machine.
-    /// </summary>
+    /// <summary>Long, because the lock ends with its holder: a command may wait behind many others, on a slow machine.</summary>
     private static readonly TimeSpan LockTimeout = TimeSpan.FromSeconds(30);
 
     /// <summary>Room for one more key file, and for the bytes that a revocation adds.</summary>

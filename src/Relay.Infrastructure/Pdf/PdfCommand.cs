@@ -67,10 +67,7 @@ internal sealed class PdfCommand(PdfExecutable executable, IOptions<ClaudeCodeOp
         return new ProcessSpec(Bubblewrap.Path, jail, Variables(root), "/");
     }
 
-    /// <summary>
-    /// The folder of a .NET that several programs share, from <c>FOLDER/shared/NAME/VERSION</c>; null for a program that brings its own
-    /// .NET.
-    /// </summary>
+    /// <summary>The folder of a shared .NET, from <c>FOLDER/shared/NAME/VERSION</c>; null for a program with its own .NET.</summary>
     internal static string? SharedRuntimeOf(string runtimeDirectory)
     {
         var shared = Path.GetDirectoryName(Path.GetDirectoryName(runtimeDirectory.TrimEnd('/')));

@@ -9,7 +9,6 @@ namespace Relay.Infrastructure.Pdf;
 /// </summary>
 internal static class PdfExtractor
 {
-    /// <summary>Most pages that are read.</summary>
     public const int MaxPages = 2000;
 
     /// <summary>Most letters of all pages. A longer text is cut behind the page that exceeds the bound.</summary>

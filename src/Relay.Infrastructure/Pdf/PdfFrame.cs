@@ -33,7 +33,6 @@ internal sealed record PdfFrame(
 /// <summary>The reason why a file is not read.</summary>
 internal enum PdfProblem
 {
-    /// <summary>A password is needed.</summary>
     Encrypted,
 
     /// <summary>The file is not a PDF, or is broken beyond reading.</summary>

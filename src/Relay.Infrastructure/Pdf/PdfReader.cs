@@ -185,7 +185,6 @@ internal sealed class PdfReader : IPdfReader, IDisposable
         }
     }
 
-    /// <summary>The frames that came.</summary>
     private sealed class Reading
     {
         private long _letters;

@@ -27,9 +27,7 @@ internal interface IChildProcess : IAsyncDisposable
     /// <summary>Bytes of memory that it and all its descendants hold now; 0 where the system does not tell.</summary>
     long ResidentBytes { get; }
 
-    /// <summary>
-    /// Has the kernel bound the memory of the child and of all its descendants: so many bytes more than they have mapped now.
-    /// </summary>
+    /// <summary>Bounds the memory of the child and its descendants, by the kernel: so many bytes more than mapped now.</summary>
     void BoundMemory(long moreBytes);
 
     /// <summary>Kills it and all its descendants, without asking.</summary>
@@ -78,9 +76,7 @@ internal sealed class ChildProcess : IChildProcess
 
     public int? ExitCode => _exit.IsCompletedSuccessfully ? _exit.Result : null;
 
-    /// <summary>
-    /// Starts a child. Only <see cref="ProcessStarter"/>'s thread may call it, because a jail ends with the thread that started it.
-    /// </summary>
+    /// <summary>Only <see cref="ProcessStarter"/>'s thread may call it, because a jail ends with the thread that started it.</summary>
     public static ChildProcess Start(ProcessSpec spec, OrphanGuard guard, int maxLineBytes, ILogger logger, TimeProvider clock)
     {
         var start = new ProcessStartInfo(spec.FileName)
@@ -104,9 +100,7 @@ internal sealed class ChildProcess : IChildProcess
         return child;
     }
 
-    /// <summary>
-    /// Closes stdin, asks the child to end, and kills it. The whole group is gone when this completes, within half a second or so.
-    /// </summary>
+    /// <summary>Closes stdin, asks the child to end, and kills it. The whole group is gone within half a second or so.</summary>
     public Task StopAsync()
     {
         lock (_stopLock)
@@ -140,10 +134,7 @@ internal sealed class ChildProcess : IChildProcess
 
     public async ValueTask DisposeAsync() => await StopAsync();
 
-    /// <summary>
-    /// Puts <c>setsid</c> before the command on Linux. The child then leads its own group, which can be killed as a whole, and a Ctrl-C
-    /// in the relay's terminal does not reach it.
-    /// </summary>
+    /// <summary>Puts <c>setsid</c> first on Linux: the child's group can be killed as a whole, and gets no Ctrl-C.</summary>
     internal static void InOwnSession(ProcessStartInfo start, IEnumerable<string> arguments)
     {
         if (OwnSession)

@@ -2,9 +2,7 @@ using System.Diagnostics;
 
 namespace Relay.Infrastructure.Processes;
 
-/// <summary>
-/// A child that a person talks to. It has this program's terminal, and stays in this program's group, so that Ctrl-C reaches it.
-/// </summary>
+/// <summary>A child that a person talks to, in this program's terminal and group, so that Ctrl-C reaches it.</summary>
 internal static class InteractiveProcess
 {
     public static bool HasTerminal => OperatingSystem.IsWindows() || NativeMethods.IsTerminal();

@@ -48,10 +48,7 @@ internal static partial class NativeMethods
         }
     }
 
-    /// <summary>
-    /// Bounds the memory that a process may map for data, for good. Linux only; does nothing when a lower bound stands or the process is
-    /// gone.
-    /// </summary>
+    /// <summary>Bounds the memory for data of a process, for good. Linux only. A lower bound stays.</summary>
     public static void BoundData(int processId, long bytes)
     {
         var limit = new ResourceLimit { Soft = (nuint)bytes, Hard = (nuint)bytes };

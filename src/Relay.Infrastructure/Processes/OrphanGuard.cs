@@ -12,9 +12,7 @@ namespace Relay.Infrastructure.Processes;
 /// </summary>
 internal sealed class OrphanGuard(ILogger<OrphanGuard> logger) : IDisposable
 {
-    /// <summary>
-    /// Reads lines <c>+ID</c> and <c>-ID</c>. At the end it kills every listed group, or the one process that has no own group (macOS).
-    /// </summary>
+    /// <summary>Reads lines <c>+ID</c> and <c>-ID</c>. At the end it kills every listed group (macOS: the one process).</summary>
     private const string Script = """
         trap '' INT TERM HUP
         groups=

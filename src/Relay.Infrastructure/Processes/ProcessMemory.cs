@@ -12,15 +12,10 @@ internal static class ProcessMemory
     /// <summary>More than any jail has: a process that forks without end is not followed for ever.</summary>
     private const int MaxProcesses = 64;
 
-    /// <summary>
-    /// A score out of 1,000 (man 5 proc_pid_oom_score_adj): as if the process held half of the machine's memory besides its own.
-    /// </summary>
+    /// <summary>A score out of 1,000 (man 5 proc_pid_oom_score_adj): as if it held half of the machine's memory besides.</summary>
     private const string Preferred = "500";
 
-    /// <summary>
-    /// Has the kernel end a process and its descendants before the relay and before most others, when the memory of the machine, of the
-    /// service or of the container runs out.
-    /// </summary>
+    /// <summary>Has the kernel end a process and its descendants before the relay and most others when memory runs out.</summary>
     public static void EndFirst(int processId)
     {
         try

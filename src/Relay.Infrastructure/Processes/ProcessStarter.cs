@@ -65,10 +65,7 @@ internal sealed class ProcessStarter : IProcessStarter, IDisposable
     async Task<IChildProcess> IProcessStarter.StartAsync(ProcessSpec spec, int maxLineBytes, CancellationToken cancellationToken) =>
         await StartAsync(spec, maxLineBytes, cancellationToken);
 
-    /// <summary>
-    /// Ends the thread, and with it every process that is still in a jail. The container calls it for each of the two types it is
-    /// registered as.
-    /// </summary>
+    /// <summary>Ends the thread, and with it every process in a jail. The container calls it for each of its two types.</summary>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _disposed, true))

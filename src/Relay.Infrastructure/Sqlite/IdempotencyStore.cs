@@ -7,9 +7,7 @@ using Relay.Application.Idempotency;
 
 namespace Relay.Infrastructure.Sqlite;
 
-/// <summary>
-/// Keeps answers in <c>relay.db</c>. Running requests are known in memory only, so that a crash leaves no request in flight for ever.
-/// </summary>
+/// <summary>Keeps answers in <c>relay.db</c>. Running requests are known in memory only, so a crash leaves none in flight.</summary>
 internal sealed class IdempotencyStore(
     RelayDatabase database,
     DatabaseHealth health,
@@ -147,10 +145,7 @@ internal sealed class IdempotencyStore(
         transaction.Commit();
     }
 
-    /// <summary>
-    /// Deletes the oldest answers of the holder with the most bytes first, so that a holder with a large share can't push out the answers
-    /// of others.
-    /// </summary>
+    /// <summary>Deletes the oldest answers of the largest holder first, so that it can't push out the answers of others.</summary>
     private void MakeRoom(SqliteConnection connection)
     {
         using var total = connection.CreateCommand();
