@@ -11,9 +11,6 @@ using Relay.Domain.Quotas;
 namespace Relay.Application.Completions;
 
 /// <summary>Answers a conversation; also piece by piece, when there is a sink. Spends.</summary>
-/// <param name="Context">The request and its caller.</param>
-/// <param name="Request">The completion.</param>
-/// <param name="Sink">Gets the pieces of the answer as they come; null for a caller who waits for the end.</param>
 public sealed record CompleteCommand(RequestContext Context, CompletionRequest Request, ICompletionSink? Sink = null)
     : IRequest<Result<Completion>>,
         ISpendsTokens

@@ -6,12 +6,7 @@ using Microsoft.Extensions.Primitives;
 
 namespace Relay.Application.Configuration;
 
-/// <summary>One flat name, as <c>config.env</c> and the start-up check need it.</summary>
-/// <param name="Name">The flat name.</param>
-/// <param name="Help">The purpose of the setting.</param>
-/// <param name="Default">The default in the notation of <c>config.env</c>; empty for none.</param>
-/// <param name="Secret">Whether its value is a credential, which is never printed.</param>
-/// <param name="Reloads">Whether a change in <c>config.env</c> takes effect without a restart.</param>
+/// <summary>One flat name, as <c>config.env</c> and the start-up check need it. A secret's value is never printed.</summary>
 public sealed record SettingDescription(string Name, string Help, string Default, bool Secret, bool Reloads = false);
 
 /// <summary>Binds and checks one options class anew, before a changed configuration takes effect.</summary>

@@ -12,16 +12,7 @@ namespace Relay.Application.Dashboard;
 /// <summary>Takes a snapshot of the relay's state and of its use.</summary>
 public sealed record GetDashboardQuery : IRequest<Result<DashboardSnapshot>>;
 
-/// <param name="At">UTC; the time of the snapshot.</param>
-/// <param name="Readiness">Whether a completion can succeed now, and the engine's status.</param>
-/// <param name="Engine">The processes.</param>
-/// <param name="Completions">The queue of completions.</param>
-/// <param name="Fetches">The queue of pages.</param>
-/// <param name="Today">The usage of all keys together today.</param>
-/// <param name="AccountLimits">Limits of the Claude account itself that are in force.</param>
-/// <param name="AccountUses">The used share of the Claude account's own limits, the fullest first.</param>
-/// <param name="Recent">The last hour.</param>
-/// <param name="Keys">The keys that are not revoked, oldest first.</param>
+/// <summary>The relay's state and use at one time (UTC). The account's uses come fullest first, the keys oldest first.</summary>
 public sealed record DashboardSnapshot(
     DateTimeOffset At,
     Readiness Readiness,
@@ -35,21 +26,14 @@ public sealed record DashboardSnapshot(
     IReadOnlyList<KeyStanding> Keys
 );
 
-/// <summary>The usage of all keys together on one UTC day, including keys that were revoked since.</summary>
-/// <param name="Requests">Completions, running ones among them.</param>
-/// <param name="RequestLimit">The limit of requests.</param>
-/// <param name="Pages">Pages that were fetched, or refused.</param>
-/// <param name="CostUsd">By list price. A running request counts with its reserved cost.</param>
+/// <summary>
+/// The usage of all keys on one UTC day, including keys that were revoked since. Running requests count with their reserved cost.
+/// </summary>
 public sealed record DayUse(long Requests, long RequestLimit, long Pages, decimal CostUsd);
 
-/// <summary>One key with its running requests, its usage, and the status of its limits.</summary>
-/// <param name="Listed">The key.</param>
-/// <param name="Completions">Its load in the queue of completions.</param>
-/// <param name="Fetches">Its load in the queue of pages.</param>
-/// <param name="Recent">Its requests of the last hour.</param>
-/// <param name="Limits">The limits that apply to its completions.</param>
-/// <param name="Statuses">The status of each of its limits, including those of pages.</param>
-/// <param name="CostToday">In US dollars, by list price. A running request counts with its reserved cost.</param>
+/// <summary>
+/// One key with its running requests, its usage, and the status of its limits. Running requests count with their reserved cost.
+/// </summary>
 public sealed record KeyStanding(
     ListedKey Listed,
     KeyLoad Completions,

@@ -12,11 +12,7 @@ namespace Relay.Application.Diagnostics;
 /// <param name="Patience">The longest wait; zero asks once.</param>
 public sealed record AwaitReadinessQuery(TimeSpan Patience) : IRequest<Result<RunningRelay>>;
 
-/// <summary>A running relay's report of itself.</summary>
-/// <param name="Url">The address that was asked.</param>
-/// <param name="Answers">Whether a relay answered at that address.</param>
-/// <param name="IsReady">Whether a completion can succeed now.</param>
-/// <param name="Problems">The problems that keep it from being ready, in its own words.</param>
+/// <summary>A running relay's report of itself, with its problems in its own words.</summary>
 public sealed record RunningRelay(Uri Url, bool Answers, bool IsReady, IReadOnlyList<RunningRelayProblem> Problems)
 {
     /// <summary>The Claude Code in use; null where the relay does not say.</summary>
@@ -29,8 +25,6 @@ public sealed record RunningRelay(Uri Url, bool Answers, bool IsReady, IReadOnly
     public bool NeedsItsOperator => Problems.Any(problem => problem.Code is "claude_missing" or "not_logged_in");
 }
 
-/// <param name="Code">The error's code.</param>
-/// <param name="Message">The problem, and what to do about it.</param>
 public sealed record RunningRelayProblem(string Code, string Message);
 
 /// <summary>Asks the relay that listens at the address in the settings.</summary>

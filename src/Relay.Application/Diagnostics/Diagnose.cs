@@ -13,18 +13,13 @@ namespace Relay.Application.Diagnostics;
 /// <param name="WithCall">Whether to make one real completion, which costs one request of the Claude account.</param>
 public sealed record DiagnoseQuery(DiagnosticArea? Only = null, bool WithCall = false) : IRequest<Result<Diagnosis>>;
 
-/// <param name="Findings">The findings in the order in which they were made.</param>
 public sealed record Diagnosis(IReadOnlyList<Finding> Findings)
 {
     /// <summary>Whether nothing failed; warnings are allowed.</summary>
     public bool IsHealthy => Findings.All(finding => finding.Status != FindingStatus.Fail);
 }
 
-/// <summary>The finding of one check.</summary>
-/// <param name="Check">The thing that was checked, in a word.</param>
-/// <param name="Status">The outcome.</param>
-/// <param name="Detail">One sentence. May name files of this host: it is for its operator.</param>
-/// <param name="Advice">The action to take; null when nothing is to be done.</param>
+/// <summary>The finding of one check. The detail may name files of this host: it is for its operator.</summary>
 public sealed record Finding(string Check, FindingStatus Status, string Detail, string? Advice = null)
 {
     /// <summary>All is well.</summary>

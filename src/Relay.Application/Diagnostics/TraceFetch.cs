@@ -11,7 +11,6 @@ namespace Relay.Application.Diagnostics;
 /// Fetches one page as the relay would, and reports each step. It is for the operator only, because it tells facts that <c>/v1/fetch</c>
 /// keeps from callers. Counts against no key.
 /// </summary>
-/// <param name="Url">The page.</param>
 public sealed record TraceFetchQuery(string Url) : IRequest<Result<Diagnosis>>;
 
 internal sealed class TraceFetchValidator : AbstractValidator<TraceFetchQuery>

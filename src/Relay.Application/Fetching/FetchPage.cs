@@ -18,8 +18,6 @@ public sealed record FetchPageCommand(RequestContext Context, FetchRequest Reque
     public QuotaBucket Bucket => QuotaBucket.Fetches;
 }
 
-/// <param name="Reply">The answer of the site.</param>
-/// <param name="Page">The page made of it.</param>
 public sealed record FetchedPage(FetchReply Reply, Page Page);
 
 /// <summary>Judges the URL here, behind admission: a refused URL is charged, so that trying out the rules is not free.</summary>

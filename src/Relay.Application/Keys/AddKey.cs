@@ -27,8 +27,6 @@ public sealed record AddKeyCommand(
     public bool AllowsTools { get; init; } = true;
 }
 
-/// <param name="Key">The stored key.</param>
-/// <param name="Secret">The secret, to be shown once.</param>
 public sealed record AddedKey(ApiKey Key, KeySecret Secret);
 
 internal sealed class AddKeyValidator : AbstractValidator<AddKeyCommand>

@@ -5,7 +5,6 @@ using Relay.Domain.Keys;
 namespace Relay.Application.Keys;
 
 /// <summary>Lists the keys, oldest first.</summary>
-/// <param name="WithRevoked">Whether to list revoked keys, too.</param>
 public sealed record ListKeysQuery(bool WithRevoked) : IRequest<Result<IReadOnlyList<ListedKey>>>;
 
 /// <summary>One key, and the time when it was last let in.</summary>

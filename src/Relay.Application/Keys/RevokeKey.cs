@@ -6,8 +6,6 @@ using Relay.Domain.Keys;
 namespace Relay.Application.Keys;
 
 /// <summary>Revokes a key for good, and ends its waiting and running requests.</summary>
-/// <param name="Key">The key.</param>
-/// <param name="By">The request of the admin key that asks for it; null for a command that the system's user runs.</param>
 public sealed record RevokeKeyCommand(KeyReference Key, RequestContext? By = null) : IRequest<Result<ApiKey>>;
 
 internal sealed class RevokeKeyHandler(KeyEditor keys) : IRequestHandler<RevokeKeyCommand, Result<ApiKey>>

@@ -7,9 +7,6 @@ using Relay.Domain.Keys;
 namespace Relay.Application.Keys;
 
 /// <summary>Gives a key a new secret. Its id, label, limits and usage stay; the old secret works until the overlap is over.</summary>
-/// <param name="Key">The key.</param>
-/// <param name="Overlap">The time that the old secret goes on working.</param>
-/// <param name="By">The request of the admin key that asks for it; null for a command that the system's user runs.</param>
 public sealed record RotateKeyCommand(KeyReference Key, TimeSpan Overlap, RequestContext? By = null) : IRequest<Result<AddedKey>>;
 
 internal sealed class RotateKeyValidator : AbstractValidator<RotateKeyCommand>

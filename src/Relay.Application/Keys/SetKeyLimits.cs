@@ -12,12 +12,6 @@ public sealed record LimitChange<T>(T? Value)
     where T : struct;
 
 /// <summary>Changes a key's own limits. A limit that is null stays as it is.</summary>
-/// <param name="Key">The key.</param>
-/// <param name="RequestsPerMinute">Completions in any sixty seconds.</param>
-/// <param name="RequestsPerDay">Completions a UTC day.</param>
-/// <param name="Concurrency">Completions at once.</param>
-/// <param name="UsdPerDay">US dollars a UTC day.</param>
-/// <param name="By">The request of the admin key that asks for it; null for a command that the system's user runs.</param>
 public sealed record SetKeyLimitsCommand(
     KeyReference Key,
     LimitChange<int>? RequestsPerMinute = null,

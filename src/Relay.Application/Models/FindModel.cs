@@ -5,8 +5,6 @@ using Relay.Domain.Keys;
 namespace Relay.Application.Models;
 
 /// <summary>Looks whether a caller may name a model. Spends nothing.</summary>
-/// <param name="Caller">The key that asks.</param>
-/// <param name="Name">As the caller wrote it.</param>
 public sealed record FindModelQuery(ApiKey Caller, string Name) : IRequest<Result<string>>;
 
 internal sealed class FindModelHandler(ModelCatalog models) : IRequestHandler<FindModelQuery, Result<string>>

@@ -29,15 +29,9 @@ public interface ISpendsTokens : IAdmissible
 }
 
 /// <summary>The load of a queue.</summary>
-/// <param name="Places">Requests that may run at once.</param>
-/// <param name="Running">Requests that run now.</param>
-/// <param name="Waiting">Requests that wait for a place now.</param>
 public sealed record QueueLoad(int Places, int Running, int Waiting);
 
 /// <summary>The load of one key in a queue.</summary>
-/// <param name="KeyId">The id of the key.</param>
-/// <param name="Running">Its requests that run now.</param>
-/// <param name="Waiting">Its requests that wait for a place now.</param>
 public sealed record KeyLoad(string KeyId, int Running, int Waiting);
 
 /// <summary>The standing of keys with their limits, and the load of the queues.</summary>

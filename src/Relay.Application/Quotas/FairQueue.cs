@@ -102,7 +102,6 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
     /// Takes a place, or waits for one. The number of the key's places is read again for each free place, so that a changed limit counts
     /// for requests that wait. A caller who leaves frees its place in the queue at once.
     /// </summary>
-    /// <exception cref="OperationCanceledException">The caller left.</exception>
     public Task<QueuePlace> EnterAsync(string keyId, Func<int> keyPlaces, TimeSpan patience, CancellationToken cancellationToken) =>
         EnterAsync(keyId, keyPlaces, patience, ready: Task.CompletedTask, cancellationToken);
 
@@ -110,7 +109,6 @@ internal sealed class FairQueue(int places, int limit, TimeProvider clock)
     /// As the other overload, but the request gets no place before another task has ended. Until then other requests of the key pass this
     /// one. A failure counts as an end; the caller finds it in the task.
     /// </summary>
-    /// <exception cref="OperationCanceledException">The caller left.</exception>
     public async Task<QueuePlace> EnterAsync(
         string keyId,
         Func<int> keyPlaces,

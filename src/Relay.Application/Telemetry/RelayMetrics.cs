@@ -150,13 +150,9 @@ public sealed class RelayMetrics
         }
     }
 
-    /// <summary>Records the end of a request, with a key or without.</summary>
-    /// <param name="method">One of the known ones, or the word for all others.</param>
-    /// <param name="route">The route's template.</param>
-    /// <param name="api">The API whose format the route speaks.</param>
-    /// <param name="status">The status of the answer.</param>
-    /// <param name="error">The error's wire name; null for success.</param>
-    /// <param name="total">The time from its head to the end of the answer.</param>
+    /// <summary>
+    /// Records the end of a request, with a key or without. Method and error are words of closed sets, the route is a template.
+    /// </summary>
     public void RequestEnded(string method, string route, string api, int status, string? error, TimeSpan total)
     {
         var tags = new TagList
@@ -170,10 +166,7 @@ public sealed class RelayMetrics
         _requests.Record(total.TotalSeconds, tags);
     }
 
-    /// <summary>Records the end of a completion, as its caller sees it.</summary>
-    /// <param name="request">The facts about the request. A request without a model did not come as far as admission.</param>
-    /// <param name="error">The error's wire name; null for success.</param>
-    /// <param name="total">The time from its head to the end of the answer.</param>
+    /// <summary>Records the end of a completion, as its caller sees it. Without a model it did not come as far as admission.</summary>
     public void CompletionEnded(RequestContext request, string? error, TimeSpan total)
     {
         if (request.Model is not { } model)

@@ -2,11 +2,7 @@ using Relay.Domain.Completions;
 
 namespace Relay.Application.Usage;
 
-/// <summary>A total of usage.</summary>
-/// <param name="Name">The day (<c>2026-11-23</c>), the key or the model.</param>
-/// <param name="Requests">Completions.</param>
-/// <param name="Pages">Pages that were fetched, or refused.</param>
-/// <param name="Usage">Tokens and cost.</param>
+/// <summary>A total of usage, by day (<c>2026-11-23</c>), key or model. Pages were fetched, or refused.</summary>
 public sealed record UsageTotal(string Name, long Requests, long Pages, TokenUsage Usage)
 {
     /// <summary>The total of some rows.</summary>

@@ -28,9 +28,7 @@ internal static partial class RegularFile
             : new FileStream(path, new FileStreamOptions { Share = FileShare.ReadWrite | FileShare.Delete, BufferSize = 0 });
     }
 
-    /// <summary>Reads all of a file.</summary>
-    /// <exception cref="IOException">As for <see cref="OpenRead"/>.</exception>
-    /// <exception cref="UnauthorizedAccessException">This user may not read it.</exception>
+    /// <summary>Reads all of a file; throws as <see cref="OpenRead"/> does.</summary>
     public static async Task<byte[]> ReadAllBytesAsync(string path, CancellationToken cancellationToken)
     {
         await using var file = OpenRead(path);
@@ -39,9 +37,7 @@ internal static partial class RegularFile
         return bytes.ToArray();
     }
 
-    /// <summary>Reads the lines of a file; no lines for a missing file.</summary>
-    /// <exception cref="IOException">As for <see cref="OpenRead"/>.</exception>
-    /// <exception cref="UnauthorizedAccessException">This user may not read it.</exception>
+    /// <summary>Reads the lines of a file; no lines for a missing file. Throws as <see cref="OpenRead"/> does.</summary>
     public static IReadOnlyList<string> ReadLines(string path)
     {
         if (!Path.Exists(path))
