@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace Relay.Bench;
 
-/// <summary>A server under measurement, in a process of its own, with its CPU time and memory.</summary>
+/// <summary>A server under measurement, in its own process, with its CPU time and memory.</summary>
 internal sealed partial class Child : IAsyncDisposable
 {
     private const double TicksPerSecond = 100;

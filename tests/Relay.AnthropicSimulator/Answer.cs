@@ -108,6 +108,6 @@ internal sealed record Answer(
     private static string? SchemaText(RequestBody body, Behavior behavior) =>
         body.OutputSchema is { } schema ? behavior.StructuredOutput ?? SchemaSample.Of(schema).GetRawText() : null;
 
-    /// <summary>A model told to answer by schema does so, unless the behaviour has an answer of its own.</summary>
+    /// <summary>A model told to answer by schema does so, unless the behaviour has its own answer.</summary>
     private static bool SaysNothing(Behavior behavior) => behavior is { Text: null, Echo: false, Words: null, ToolCalls.Count: 0 };
 }

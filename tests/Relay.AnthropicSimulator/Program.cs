@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Relay.AnthropicSimulator;
 
 /// <summary>
-/// The simulator as a process of its own. Not top-level statements: those would add a second public Program to the test assemblies.
+/// The simulator as a separate process. Not top-level statements: those would add a second public Program to the test assemblies.
 /// </summary>
 internal static class EntryPoint
 {

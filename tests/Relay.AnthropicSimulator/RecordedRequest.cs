@@ -54,7 +54,7 @@ public sealed record RecordedRequest
     /// </summary>
     public IReadOnlyList<string> SystemTexts => Parsed.SystemTexts;
 
-    /// <summary>The text of each message of role user, whoever wrote it, oldest first.</summary>
+    /// <summary>The text of each message of role user, from a caller or from the CLI, oldest first.</summary>
     public IReadOnlyList<string> UserTexts => [.. Messages.Where(message => message.Role == "user").Select(message => message.Text)];
 
     /// <summary>All messages, oldest first.</summary>

@@ -70,7 +70,7 @@ public sealed class AuthenticationTests(EchoRelay fixture) : IClassFixture<EchoR
     {
         await using var connection = await RawHttp.ConnectAsync(_relay);
 
-        // Eight megabytes are announced, and none comes: whoever wanted them would wait.
+        // Eight megabytes are announced, and none comes: a server that wanted them would wait.
         await connection.SendAsync(
             "POST /v1/complete HTTP/1.1\nHost: localhost\nAuthorization: Bearer wrong\nContent-Type: application/json\nContent-Length: "
                 + "8000000\n\n"

@@ -204,7 +204,7 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
             }
         );
 
-        // A limit is remembered for its model: it has one of its own, out of the others' way.
+        // A limit is remembered for its model: this test has its own model, out of the others' way.
         var answer = await _relay.Program.CompleteAsync(_relay.Key, new { prompt = "hi", model = upstream == 429 ? "haiku" : "opus" });
 
         answer.Status.Should().Be(status);

@@ -103,7 +103,7 @@ public sealed class CancellationTests(CancellationTests.Fixture fixture) : IClas
                 ),
             "it does not stop"
         );
-        // The door stays open to say so, also to those who come on a connection of their own.
+        // The door stays open to say so, also to requests on new connections.
         var ready = await relay.Program.GetAsync("/health/ready");
         (ready.Status, ready.Json.GetProperty("problems")[0].GetProperty("code").GetString()).Should().Be((503, "shutting_down"));
         (await relay.Program.GetAsync("/health")).Status.Should().Be(200);
@@ -242,7 +242,7 @@ public sealed class CancellationTests(CancellationTests.Fixture fixture) : IClas
     }
 
     /// <summary>
-    /// The .NET runtime takes the first SIGABRT and goes on: whoever sends one finds a relay that still serves and can be stopped.
+    /// The .NET runtime takes the first SIGABRT and goes on: its sender finds a relay that still serves and can be stopped.
     /// </summary>
     [Fact(Timeout = 120_000)]
     public async Task A_single_SIGABRT_leaves_the_relay_serving_and_SIGTERM_ends_it()

@@ -216,7 +216,7 @@ public sealed class ClaudeDiscoveryTests
     /// <summary>Anybody may ask for readiness: where things lie on this machine is not theirs to know.</summary>
     private static void ShowsNoPath(string body) => body.Should().NotMatchRegex("(^|[^~.\\w@-])/[a-z]+/");
 
-    /// <summary>A fake CLI in a directory of its own.</summary>
+    /// <summary>A fake CLI in its own directory.</summary>
     private sealed class Fake : IDisposable
     {
         public Fake(FakeScript? script) => Claude = script is null ? string.Empty : FakeClaudeInstall.Install(Directory, script);

@@ -257,7 +257,7 @@ public sealed partial class DashboardTests(DashboardRelay relay) : IClassFixture
             headers.Add(("Sec-Fetch-Site", site));
         }
 
-        // A label that is none: what is let through changes nothing either.
+        // This is not a label: a request that is let through changes nothing either.
         using var answer = await relay.SendAsync(HttpMethod.Post, "keys", cookie, new { label = "not a label" }, [.. headers]);
 
         ((int)answer.StatusCode).Should().Be(status);

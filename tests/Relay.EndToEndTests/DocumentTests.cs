@@ -10,7 +10,7 @@ namespace Relay.EndToEndTests;
 [Collection(nameof(RealRelay))]
 public sealed class DocumentTests(RealRelay relay)
 {
-    /// <summary>A PDF with bytes of all values, and a text that Claude Code could take for commands, files and notes of its own.</summary>
+    /// <summary>A PDF with bytes of all values, and a text that Claude Code could take for commands, files and its own notes.</summary>
     private static readonly string Pdf = Convert.ToBase64String(
         PdfFile.WithContent(string.Empty, [.. Enumerable.Range(0, 256).Select(value => (byte)value)])
     );

@@ -63,7 +63,7 @@ public sealed class HardeningTests
     [Fact(Timeout = 180_000)]
     public async Task The_relays_memory_is_closed_to_other_programs_of_its_user()
     {
-        // The kernel gives /proc/PID of a process that may not be dumped or traced to root, whoever runs it. Seen only as
+        // The kernel gives /proc/PID of a process that may not be dumped or traced to root, whatever its user. Seen only as
         // somebody else than root: a root that runs the tests starts the relay, and a program to compare, as nobody.
         using var home = new TemporaryDirectory();
         var asSomebody = OpenToSomebody(home.Path);

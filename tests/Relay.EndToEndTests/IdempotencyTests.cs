@@ -10,7 +10,7 @@ public sealed class IdempotencyTests(IdempotencyTests.Fixture fixture) : IClassF
 {
     private readonly FakeRelay _relay = fixture.Relay;
 
-    /// <summary>Every test has a key of its own, so that what it sent before is nobody else's.</summary>
+    /// <summary>Every test has its own key, so that it meets no other test's requests.</summary>
     private readonly string _label = $"app-{Guid.NewGuid():N}";
 
     private string _key = null!;

@@ -202,7 +202,7 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
     {
         while (!cancellationToken.IsCancellationRequested)
         {
-            // Between fork and exec a child still looks like whoever starts it.
+            // Between fork and exec a child still looks like its parent.
             intruders.UnionWith(children().Select(CommandLine).Where(command => !IsExpected(command) && command != CommandLine(starter)));
             await Task.Delay(20, CancellationToken.None);
         }

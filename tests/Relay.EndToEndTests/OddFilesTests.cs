@@ -158,7 +158,7 @@ public sealed class OddFilesTests : IDisposable
         (doctor.Output + doctor.Error).Should().Contain("PROT").And.NotContain("SecretHalf");
     }
 
-    /// <summary>A terminal obeys them, and whoever wrote the file may not be whoever reads the log.</summary>
+    /// <summary>A terminal obeys them, and the writer of the file may not be the reader of the log.</summary>
     [Theory(Timeout = 120_000)]
     [InlineData("PORT=\u001b[31m\nALLOWED_MODELS=\u001b]0;x\u0007\n", true)]
     [InlineData("NA\u001b[31mME=1\nCLAUDE_BIN=/nonexistent\u009b31m\u202e\n", false)]

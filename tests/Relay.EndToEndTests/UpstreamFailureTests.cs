@@ -62,7 +62,7 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
         int? retryAfter
     )
     {
-        // A limit is remembered, for its model: it has one of its own, out of the others' way.
+        // A limit is remembered for its model: this test has its own model, out of the others' way.
         var model = failure == UpstreamFailure.RateLimited ? "haiku" : "opus";
 
         var answer = await AskAsync(

@@ -10,7 +10,7 @@ using System.Text.Json;
 namespace Relay.EndToEndTests.Harness;
 
 /// <summary>
-/// Anthropic's hosts as Claude Code meets them past its base URL: a proxy on loopback, with a certificate of its own, behind which the
+/// Anthropic's hosts as Claude Code meets them past its base URL: a proxy on loopback, with its own certificate, behind which the
 /// profile of an account is read and a login's token is renewed. A refresh token is good for one renewal, as in earnest.
 /// </summary>
 internal sealed class AnthropicAccounts : IAsyncDisposable

@@ -8,7 +8,7 @@ namespace Relay.EndToEndTests.Harness;
 /// <summary>A relay with an admin key, whose answers are the prompts.</summary>
 public sealed class DashboardRelay : IAsyncLifetime
 {
-    // No cookies of its own: each test says what it sends.
+    // It keeps no cookies: each test says what it sends.
     private readonly HttpClient _http = new(new DescribedAnswers(new SocketsHttpHandler { UseCookies = false }));
 
     internal FakeRelay Relay { get; private set; } = null!;

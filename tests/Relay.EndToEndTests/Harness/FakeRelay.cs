@@ -3,7 +3,7 @@ using Relay.FakeClaude;
 
 namespace Relay.EndToEndTests.Harness;
 
-/// <summary>A relay over a fake CLI of its own, with one key.</summary>
+/// <summary>A relay over its own fake CLI, with one key.</summary>
 internal sealed class FakeRelay : IAsyncDisposable
 {
     private FakeRelay(string directory) => Directory = directory;
@@ -20,7 +20,7 @@ internal sealed class FakeRelay : IAsyncDisposable
     /// <summary>The fake's processes so far.</summary>
     public IReadOnlyList<int> Pids => FakeClaudeInstall.Pids(Directory);
 
-    /// <summary>Those that still run, and the children they left. A number that went to another program meanwhile is none.</summary>
+    /// <summary>Those that still run, and the children they left. A number that went to another program meanwhile does not count.</summary>
     public IReadOnlyList<int> Survivors =>
         [
             .. Pids.Where(id => IsStill(id, Directory)),

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace Relay.EndToEndTests.Harness;
 
-/// <summary>A network of its own on this machine (Linux, as root): its own interfaces, addresses and routes.</summary>
+/// <summary>A separate network on this machine (Linux, as root): its own interfaces, addresses and routes.</summary>
 internal sealed partial class NetworkNamespace : IDisposable
 {
     private const int NetworkKind = 0x40000000; // CLONE_NEWNET
@@ -25,7 +25,7 @@ internal sealed partial class NetworkNamespace : IDisposable
     public void Run(params string[] arguments) => Ip(["-n", Name, .. arguments]);
 
     /// <summary>
-    /// Makes something in it, a socket above all: that stays where it was made. On a thread of its own, for a thread that has
+    /// Makes something in it, a socket above all: that stays where it was made. On a new thread, for a thread that has
     /// gone into a namespace is no good to anybody else.
     /// </summary>
     public T Make<T>(Func<T> make)

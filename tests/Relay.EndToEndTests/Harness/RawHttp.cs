@@ -33,7 +33,7 @@ internal sealed class RawHttp : IAsyncDisposable
         return new RawHttp(tcp);
     }
 
-    /// <summary>Sends a request on a connection of its own and reads the answer.</summary>
+    /// <summary>Sends a request on a new connection and reads the answer.</summary>
     public static async Task<RawAnswer> ExchangeAsync(RelayProgram relay, string head, ReadOnlyMemory<byte> body = default)
     {
         await using var connection = await ConnectAsync(relay);

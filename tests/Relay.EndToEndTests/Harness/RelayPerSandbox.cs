@@ -28,7 +28,7 @@ public class RelayPerSandbox : IAsyncLifetime
         samples.Where((_, index) => Extent.IsLong || index % 4 == 0 == (sandbox == "bwrap"));
 
     /// <summary>
-    /// The same, as the questions of conversations: four to a process, which takes each as a message of its own and the last one as the
+    /// The same, as the questions of conversations: four to a process, which takes each as a separate message and the last one as the
     /// prompt. With <c>--long</c> each is a prompt.
     /// </summary>
     internal static IEnumerable<T[]> QuestionsOf<T>(string sandbox, IEnumerable<T> samples) =>

@@ -34,11 +34,11 @@ internal sealed record RelayAnswer(int Status, string Body, HttpResponseHeaders 
     public string? ErrorCode => Json.TryGetProperty("error", out var error) ? error.GetProperty("code").GetString() : null;
 }
 
-/// <summary>A running relay: the built program in a process of its own, with a home and a port of its own.</summary>
+/// <summary>A running relay: the built program in its own process, with its own home and port.</summary>
 internal sealed partial class RelayProgram : IAsyncDisposable
 {
     /// <summary>
-    /// Settings of the runtime that no test is about, because tests start hundreds of processes. Without the guard of its own compiled
+    /// Settings of the runtime that no test is about, because tests start hundreds of processes. Without the guard of compiled
     /// code a start costs a fifth less. Compiling anew, and better, the code that has run often takes as much of a short life again.
     /// </summary>
     private static readonly (string Name, string Value)[] QuickStart =

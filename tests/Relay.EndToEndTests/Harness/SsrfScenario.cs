@@ -9,7 +9,7 @@ using Relay.Tests.Corpus;
 namespace Relay.EndToEndTests.Harness;
 
 /// <summary>
-/// A scenario of the corpus, played in a test's Internet: with host names of its own, so that many can be played at once and
+/// A scenario of the corpus, played in a test's Internet with its own host names, so that many can be played at once and
 /// what the relay remembers of a host is of this one.
 /// </summary>
 internal sealed partial class SsrfScenario
@@ -188,7 +188,7 @@ internal sealed partial class SsrfScenario
                         + "\r\n"
                 )
             ),
-            // To HTTP/2 clients only, which the relay is none of.
+            // To HTTP/2 clients only. The relay is not one.
             "pushes http://127.0.0.1/" => site,
             var server => throw new InvalidOperationException(server),
         };

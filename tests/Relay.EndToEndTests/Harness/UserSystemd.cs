@@ -5,7 +5,7 @@ using System.Net.Sockets;
 namespace Relay.EndToEndTests.Harness;
 
 /// <summary>
-/// A machine with a <c>systemd --user</c> and nothing installed, and its one user, who is not root: in namespaces of its own (Linux, as
+/// A machine with a <c>systemd --user</c> and nothing installed, and its one user, who is not root: in its own namespaces (Linux, as
 /// root). It shares the network with the tests, and its user's home is a directory of theirs.
 /// </summary>
 internal sealed class UserSystemd : IAsyncDisposable

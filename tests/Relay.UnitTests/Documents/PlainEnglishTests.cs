@@ -94,6 +94,17 @@ public sealed partial class PlainEnglishTests
         );
 
     [Fact]
+    public void Comments_are_without_phrases_that_have_two_readings() =>
+        Rule.ForEach(
+            from file in Code()
+            from line in File.ReadLines(file).Select(line => line.TrimStart())
+            where line.StartsWith("//", StringComparison.Ordinal)
+            select (file, line),
+            found => CommentPhrase().IsMatch(found.line) ? $"{Name(found.file)}: {found.line}" : null,
+            "they say 'its own', or name the one who is meant"
+        );
+
+    [Fact]
     public void Names_of_tests_begin_with_a_noun_or_a_verb() =>
         Rule.ForEach(
             from file in Code()
@@ -179,6 +190,14 @@ public sealed partial class PlainEnglishTests
         matchTimeoutMilliseconds: 1000
     )]
     private static partial Regex Phrase();
+
+    // Without "is none", which is plain after "there": "null when there is none".
+    [GeneratedRegex(
+        @"\b(of (its|their) own|whoever|in vain)\b",
+        RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase,
+        matchTimeoutMilliseconds: 1000
+    )]
+    private static partial Regex CommentPhrase();
 
     [GeneratedRegex(@"(?<=[.!?])\s+", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Sentence();

@@ -5,7 +5,7 @@ using Relay.UnitTests.Infrastructure.Quotas;
 
 namespace Relay.UnitTests.Redis;
 
-/// <summary>The counts of a fleet, on a real server, whose scripts are given the test's clock in place of its own.</summary>
+/// <summary>The counts of a fleet, on a real server, whose scripts get the test's clock in place of the server's.</summary>
 public sealed class RedisQuotaContractTests : TimedQuotaStoreContract
 {
     private RedisRelay? _relay;

@@ -23,7 +23,7 @@ internal sealed class RedisServer : IDisposable
         _process = Launch();
     }
 
-    /// <summary>One for all tests that only need some Redis: each in a namespace of its own. It ends with the tests.</summary>
+    /// <summary>One for all tests that only need some Redis: each in its own namespace. It ends with the tests.</summary>
     public static RedisServer Shared => ForAll.Value;
 
     /// <summary>The port that it listens on.</summary>

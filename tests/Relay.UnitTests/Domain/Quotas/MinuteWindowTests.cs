@@ -119,7 +119,7 @@ public sealed class MinuteWindowTests
         window.Count.Should().Be(1, "second 10 is older than the window");
     }
 
-    /// <summary>Lets in whoever the window has room for.</summary>
+    /// <summary>Lets in the requests that the window has room for.</summary>
     private static List<TimeSpan> Play(int[] gaps, int limit, Action<List<TimeSpan>, TimeSpan, TimeSpan>? onRefused = null)
     {
         var window = new MinuteWindow();

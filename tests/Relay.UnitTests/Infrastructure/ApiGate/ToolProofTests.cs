@@ -216,7 +216,7 @@ public sealed class ToolProofTests
 
 internal static class GateRefusalExpectations
 {
-    /// <summary>A field more is a difference of the form, whoever it is of.</summary>
+    /// <summary>A further field is a difference of the form, whether the caller's or Claude Code's.</summary>
     public static GateRefusal OrShape(this GateRefusal refusal, string block) =>
         block.Contains("\"more\"", StringComparison.Ordinal) ? GateRefusal.Shape : refusal;
 }
