@@ -53,7 +53,7 @@ internal static class FleetCommand
                                 Number(relay.Places),
                                 Number(relay.Waiting),
                                 Number(relay.Spares),
-                                KeyDocument.Time(relay.StartedAt),
+                                Terminal.Time(relay.StartedAt),
                                 $"{Math.Max(0, (now - relay.SeenAt).TotalSeconds):0} s ago",
                             ]
                     )

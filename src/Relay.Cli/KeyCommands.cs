@@ -1,3 +1,4 @@
+using Relay.Application.Contracts;
 using Relay.Application.Keys;
 using Relay.Domain.Keys;
 
@@ -43,7 +44,7 @@ internal static class KeyCommands
                 new
                 {
                     secret = added.Secret.Reveal(),
-                    key = KeyDocument.Of(added.Key, lastUsedAt: null, operation.Get<TimeProvider>().GetUtcNow()),
+                    key = KeyContract.From(added.Key, lastUsedAt: null, operation.Get<TimeProvider>().GetUtcNow()),
                 }
             );
         }
@@ -95,7 +96,7 @@ internal static class KeyCommands
                     time == TimeSpan.Zero
                         ? $"Key '{key.Key.Label}' has a new secret. The old one stops working within a second."
                         : $"Key '{key.Key.Label}' has a new secret. The old one works until "
-                            + $"{KeyDocument.Time(key.Key.Retired.Max(retired => retired.Until))}.",
+                            + $"{Terminal.Time(key.Key.Retired.Max(retired => retired.Until))}.",
                     CancellationToken.None
                 );
                 return ExitCode.Done;

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Relay.Application.Contracts;
 using Relay.Application.Fleet;
 using Relay.Application.Keys;
 using Relay.Application.Quotas;
@@ -36,7 +37,7 @@ internal static class KeyViews
                 var now = operation.Get<TimeProvider>().GetUtcNow();
                 if (operation.Value(json))
                 {
-                    Json.Write(operation.Output, keys.Select(listed => KeyDocument.Of(listed.Key, listed.LastUsedAt, now)));
+                    Json.Write(operation.Output, keys.Select(listed => KeyContract.From(listed.Key, listed.LastUsedAt, now)));
                     return ExitCode.Done;
                 }
 
@@ -49,8 +50,8 @@ internal static class KeyViews
                                 listed.Key.Label.Value,
                                 $"{listed.Key.Prefix}…",
                                 StateOf(listed.Key, now),
-                                KeyDocument.Time(listed.Key.CreatedAt),
-                                KeyDocument.Time(listed.LastUsedAt),
+                                Terminal.Time(listed.Key.CreatedAt),
+                                Terminal.Time(listed.LastUsedAt),
                                 string.Join(",", listed.Key.Scopes.ToNames()),
                             ]
                     )
@@ -104,7 +105,7 @@ internal static class KeyViews
                 {
                     Json.Write(
                         operation.Output,
-                        new { key = KeyDocument.Of(found.Key, found.LastUsedAt, operation.Get<TimeProvider>().GetUtcNow()), today }
+                        new { key = KeyContract.From(found.Key, found.LastUsedAt, operation.Get<TimeProvider>().GetUtcNow()), today }
                     );
                     return ExitCode.Done;
                 }
@@ -120,9 +121,9 @@ internal static class KeyViews
                         ["id", found.Key.Id],
                         ["secret", $"{found.Key.Prefix}…"],
                         ["state", StateOf(found.Key, operation.Get<TimeProvider>().GetUtcNow())],
-                        ["created", KeyDocument.Time(found.Key.CreatedAt)],
-                        ["expires", KeyDocument.Time(found.Key.ExpiresAt)],
-                        ["last used", KeyDocument.Time(found.LastUsedAt)],
+                        ["created", Terminal.Time(found.Key.CreatedAt)],
+                        ["expires", Terminal.Time(found.Key.ExpiresAt)],
+                        ["last used", Terminal.Time(found.LastUsedAt)],
                         ["scopes", string.Join(",", found.Key.Scopes.ToNames())],
                         ["models", found.Key.Models is { } models ? string.Join(",", models) : "all that the relay allows"],
                         ["tools", found.Key.AllowsTools ? "allowed; they run at the caller" : "refused"],
@@ -148,9 +149,9 @@ internal static class KeyViews
     private static string StateOf(ApiKey key, DateTimeOffset now) =>
         key switch
         {
-            { RevokedAt: { } revoked } => $"revoked {KeyDocument.Time(revoked)}",
-            { ExpiresAt: { } expires } when expires <= now => $"expired {KeyDocument.Time(expires)}",
-            _ when key.OldSecretUntil(now) is { } until => $"active; old secret until {KeyDocument.Time(until)}",
+            { RevokedAt: { } revoked } => $"revoked {Terminal.Time(revoked)}",
+            { ExpiresAt: { } expires } when expires <= now => $"expired {Terminal.Time(expires)}",
+            _ when key.OldSecretUntil(now) is { } until => $"active; old secret until {Terminal.Time(until)}",
             _ => "active",
         };
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Relay.Application.Diagnostics;
 using Spectre.Console;
 using Spectre.Console.Rendering;
@@ -29,6 +30,10 @@ internal static class Terminal
 
         return console;
     }
+
+    /// <summary>A time as people read it.</summary>
+    public static string Time(DateTimeOffset? time) =>
+        time?.UtcDateTime.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture) ?? "-";
 
     /// <summary>Writes a layout; into a file without the blanks that fill its lines.</summary>
     public static void Write(TextWriter writer, IRenderable layout)

@@ -120,7 +120,7 @@ public sealed class DashboardBrowserTests(DashboardRelay relay) : IClassFixture<
         var token = TestContext.Current.CancellationToken;
         var program = relay.Program;
         var (shop, crawler, cron) = (
-            await AddAsync("shop", ("daily", 9), ("usd", 1.25m)),
+            await AddAsync("shop", ("daily", 9), ("usd_per_day", 1.25m)),
             await AddAsync("crawler"),
             await AddAsync("cron")
         );

@@ -292,7 +292,7 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
         await ShouldAnswerAsync(scrape, 200);
         await ShouldAnswerAsync(
             "/dashboard/keys",
-            """{"label":"described","limits":{"rpm":5,"usd":0.5},"models":["opus"],"expires_in":60}""",
+            """{"label":"described","limits":{"rpm":5,"usd_per_day":0.5},"models":["opus"],"expires_in":60}""",
             201,
             key: relays.AdminKey
         );

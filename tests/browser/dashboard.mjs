@@ -177,7 +177,7 @@ async function changeKeys() {
   await page.keyboard.press('Enter');
   seen.limitsError = await text('#limits-dialog .error');
   await page.locator('#limits-rpm').fill('3');
-  await page.locator('#limits-usd').fill('1.50');
+  await page.locator('#limits-usd_per_day').fill('1.50');
   await page.keyboard.press('Enter');
   await until(async () => (await rowOf('made-here').innerText()).includes('/ 3'), 'the row shows the limit');
   seen.limited = await rowOf('made-here').innerText();

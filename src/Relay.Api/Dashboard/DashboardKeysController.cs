@@ -108,10 +108,12 @@ internal sealed class DashboardKeysController(IMediator mediator, TimeProvider c
     {
         if (
             !(await Request.ReadJsonAsync<KeyLimitsContract>(MaxBodyBytes, cancellationToken)).TryGet(out var body, out var error)
-            || !(await mediator.Send(body.ToCommand(KeyReference.Of(id), HttpContext.RelayRequest()), cancellationToken)).TryGet(
-                out var changed,
-                out error
-            )
+            || !(
+                await mediator.Send(
+                    SetKeyLimitsCommand.ToAll(KeyReference.Of(id), body.ToLimits(), HttpContext.RelayRequest()),
+                    cancellationToken
+                )
+            ).TryGet(out var changed, out error)
         )
         {
             return error.ToActionResult();

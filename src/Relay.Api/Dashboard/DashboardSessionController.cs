@@ -28,8 +28,8 @@ internal sealed record SessionAnswer(
 /// <param name="Id">Its id.</param>
 /// <param name="Label">Its label.</param>
 internal sealed record SessionKey(
-    [property: RegularExpression(Patterns.KeyId)] string Id,
-    [property: StringLength(KeyLabel.MaxLength, MinimumLength = 1), RegularExpression(Patterns.KeyLabel)] string Label
+    [property: RegularExpression(KeyContract.IdForm)] string Id,
+    [property: StringLength(KeyLabel.MaxLength, MinimumLength = 1), RegularExpression(KeyContract.LabelForm)] string Label
 );
 
 /// <summary>

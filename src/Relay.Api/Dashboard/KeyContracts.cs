@@ -17,7 +17,7 @@ namespace Relay.Api.Dashboard;
 /// <param name="NoTools">Whether requests with tools are refused. When missing: false.</param>
 [RequestContract]
 internal sealed record AddKeyBody(
-    [property: Required, StringLength(KeyLabel.MaxLength, MinimumLength = 1), RegularExpression(Patterns.KeyLabel)] string? Label,
+    [property: Required, StringLength(KeyLabel.MaxLength, MinimumLength = 1), RegularExpression(KeyContract.LabelForm)] string? Label,
     KeyLimitsContract? Limits,
     [property: Keywords("""{"type":["array","null"],"minItems":1,"items":{"enum":["complete","fetch","usage","admin"]}}""", Alone = true)]
         IReadOnlyList<string?>? Scopes,
@@ -57,36 +57,6 @@ internal sealed record AddKeyBody(
     }
 }
 
-/// <summary>Limits of a key. A missing limit is the operator's default.</summary>
-/// <param name="Rpm">Completions in any sixty seconds.</param>
-/// <param name="Daily">Completions per UTC day.</param>
-/// <param name="Concurrency">Completions at once.</param>
-/// <param name="Usd">US dollars per UTC day, by list price. When missing: no such limit.</param>
-[RequestContract]
-internal sealed record KeyLimitsContract(
-    [property: Range(1, 10_000_000)] int? Rpm,
-    [property: Range(1, 10_000_000)] int? Daily,
-    [property: Range(1, 1000)] int? Concurrency,
-    [property: Keywords("""{"exclusiveMinimum":0,"maximum":1000000}""")] decimal? Usd
-)
-{
-    public static KeyLimitsContract From(KeyLimits limits) =>
-        new(limits.RequestsPerMinute, limits.RequestsPerDay, limits.Concurrency, limits.UsdPerDay);
-
-    public KeyLimits ToLimits() => new(Rpm, Daily, Concurrency, Usd);
-
-    /// <summary>Sets all four limits; a missing one becomes the default.</summary>
-    public SetKeyLimitsCommand ToCommand(KeyReference key, RequestContext by) =>
-        new(
-            key,
-            new LimitChange<int>(Rpm),
-            new LimitChange<int>(Daily),
-            new LimitChange<int>(Concurrency),
-            new LimitChange<decimal>(Usd),
-            by
-        );
-}
-
 /// <summary>The time to change over to a new secret.</summary>
 /// <param name="Overlap">Seconds that the old secret goes on working, at most 30 days. 0: it ends at once.</param>
 [RequestContract]
@@ -102,7 +72,7 @@ internal sealed record RotateKeyBody([property: Required, Range(0, 2_592_000)] l
 /// <param name="Label">The label of the key of that id, as a check.</param>
 [RequestContract]
 internal sealed record RevokeKeyBody(
-    [property: Required, StringLength(KeyLabel.MaxLength, MinimumLength = 1), RegularExpression(Patterns.KeyLabel)] string? Label
+    [property: Required, StringLength(KeyLabel.MaxLength, MinimumLength = 1), RegularExpression(KeyContract.LabelForm)] string? Label
 );
 
 /// <summary>The key after a change.</summary>
@@ -127,52 +97,6 @@ internal sealed record SecretAnswer(
         new(Ok: true, KeyContract.From(added.Key, lastUsedAt: null, now), added.Secret.Reveal());
 
     public override string ToString() => "***";
-}
-
-/// <summary>A key. Times are UTC.</summary>
-/// <param name="Id">A permanent id, which no other key ever gets.</param>
-/// <param name="Label">The operator's name for the key.</param>
-/// <param name="Prefix">The first characters of the secret.</param>
-/// <param name="CreatedAt">Time at which the key was made.</param>
-/// <param name="ExpiresAt">Time at which the key expires. Absent: never.</param>
-/// <param name="RevokedAt">Time at which the key was revoked. Absent while it works.</param>
-/// <param name="LastUsedAt">Time of the last request that the key let in. Absent: never. Absent in answers to changes, too.</param>
-/// <param name="OldSecretUntil">Time until which a replaced secret works. Absent when no replaced secret works.</param>
-/// <param name="Scopes">The scopes of the key.</param>
-/// <param name="Models">The only models that the key may name. Absent: all.</param>
-/// <param name="Limits">The limits of the key.</param>
-/// <param name="NoTools">True when requests with tools are refused. Absent otherwise.</param>
-internal sealed record KeyContract(
-    [property: RegularExpression(Patterns.KeyId)] string Id,
-    [property: StringLength(KeyLabel.MaxLength, MinimumLength = 1), RegularExpression(Patterns.KeyLabel)] string Label,
-    [property: RegularExpression("^crk_[A-Za-z0-9_-]{6}$")] string Prefix,
-    DateTimeOffset CreatedAt,
-    DateTimeOffset? ExpiresAt,
-    DateTimeOffset? RevokedAt,
-    DateTimeOffset? LastUsedAt,
-    DateTimeOffset? OldSecretUntil,
-    [property: Keywords("""{"type":"array","minItems":1,"items":{"enum":["complete","fetch","usage","admin"]}}""", Alone = true)]
-        IReadOnlyList<string> Scopes,
-    IEnumerable<string>? Models,
-    KeyLimitsContract Limits,
-    [property: Values(true)] bool? NoTools
-)
-{
-    public static KeyContract From(ApiKey key, DateTimeOffset? lastUsedAt, DateTimeOffset now) =>
-        new(
-            key.Id,
-            key.Label.Value,
-            key.Prefix,
-            key.CreatedAt,
-            key.ExpiresAt,
-            key.RevokedAt,
-            lastUsedAt,
-            key.OldSecretUntil(now),
-            key.Scopes.ToNames(),
-            key.Models?.Select(model => model.Value),
-            KeyLimitsContract.From(key.Limits),
-            key.AllowsTools ? null : true
-        );
 }
 
 /// <summary>Reads times in bodies, which are whole seconds.</summary>

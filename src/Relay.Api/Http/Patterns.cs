@@ -7,10 +7,6 @@ internal static class Patterns
 
     public const string ModelName = @"^[a-z][a-z0-9._:@\[\]-]*$";
 
-    public const string KeyId = "^key_[0-9a-f]{16}$";
-
-    public const string KeyLabel = "^[A-Za-z0-9._-]+$";
-
     /// <summary>Names of tools, and ids of their calls.</summary>
     public const string ToolName = "^[A-Za-z0-9_-]{1,128}$";
 

@@ -1,13 +1,4 @@
-using System.Diagnostics.CodeAnalysis;
-
 namespace Relay.Api.OpenApi;
-
-/// <summary>
-/// The body of a request. Its required fields are those that C# requires, and a nullable field may be null or missing. In every other
-/// contract a nullable field is left out instead of being null, unless it says <c>JsonIgnoreCondition.Never</c>.
-/// </summary>
-[AttributeUsage(AttributeTargets.Class)]
-internal sealed class RequestContractAttribute : Attribute;
 
 /// <summary>The value is one of several types.</summary>
 [AttributeUsage(AttributeTargets.Property | AttributeTargets.Class)]
@@ -21,16 +12,6 @@ internal sealed class OneOfAttribute(params Type[] types) : Attribute
 internal sealed class ValuesAttribute(params object[] values) : Attribute
 {
     public IReadOnlyList<object> Values { get; } = values;
-}
-
-/// <summary>Keywords of JSON Schema that no type can express.</summary>
-[AttributeUsage(AttributeTargets.Property | AttributeTargets.Class)]
-internal sealed class KeywordsAttribute([StringSyntax(StringSyntaxAttribute.Json)] string json) : Attribute
-{
-    public string Json { get; } = json;
-
-    /// <summary>Whether they stand alone, instead of beside the keywords of the type.</summary>
-    public bool Alone { get; init; }
 }
 
 /// <summary>A field of a compatible request that is taken and has no effect.</summary>

@@ -21,6 +21,17 @@ public sealed record SetKeyLimitsCommand(
     RequestContext? By = null
 ) : IRequest<Result<ApiKey>>
 {
+    /// <summary>Sets all four limits. A limit that is null becomes the default.</summary>
+    public static SetKeyLimitsCommand ToAll(KeyReference key, KeyLimits limits, RequestContext by) =>
+        new(
+            key,
+            new LimitChange<int>(limits.RequestsPerMinute),
+            new LimitChange<int>(limits.RequestsPerDay),
+            new LimitChange<int>(limits.Concurrency),
+            new LimitChange<decimal>(limits.UsdPerDay),
+            by
+        );
+
     internal KeyLimits ApplyTo(KeyLimits limits) =>
         new(
             RequestsPerMinute is null ? limits.RequestsPerMinute : RequestsPerMinute.Value,

@@ -31,6 +31,6 @@ public sealed record KeyLimits(
         : RequestsPerDay is < 1 or > MaxRequests ? RelayError.Invalid("daily", $"A daily limit is a whole number from 1 to {MaxRequests}.")
         : Concurrency is < 1 or > MaxConcurrency
             ? RelayError.Invalid("concurrency", $"A concurrency is a whole number from 1 to {MaxConcurrency}.")
-        : UsdPerDay is <= 0 or > MaxUsd ? RelayError.Invalid("usd", $"A limit in US dollars is more than 0 and at most {MaxUsd}.")
+        : UsdPerDay is <= 0 or > MaxUsd ? RelayError.Invalid("usd_per_day", $"A limit in US dollars is more than 0 and at most {MaxUsd}.")
         : null;
 }

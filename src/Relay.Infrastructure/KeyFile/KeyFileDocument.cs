@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Relay.Application.Contracts;
 using Relay.Domain.Keys;
 using Relay.Domain.Models;
 
@@ -57,7 +58,7 @@ internal sealed record KeyFileDocument
 
         var limits = entry switch
         {
-            { Limits: { } own } => new KeyLimits(own.Rpm, own.Daily, own.Concurrency, own.UsdPerDay),
+            { Limits: { } own } => own.ToLimits(),
             { DailyLimit: { } daily } => new KeyLimits(RequestsPerDay: daily),
             _ => KeyLimits.Default,
         };
@@ -110,15 +111,7 @@ internal sealed record KeyFileDocument
             Scopes = key.Scopes.ToNames(),
             NoTools = key.AllowsTools ? null : true,
             Models = key.Models?.Select(model => model.Value).ToList(),
-            Limits =
-                key.Limits == KeyLimits.Default
-                    ? null
-                    : new LimitsEntry(
-                        key.Limits.RequestsPerMinute,
-                        key.Limits.RequestsPerDay,
-                        key.Limits.Concurrency,
-                        key.Limits.UsdPerDay
-                    ),
+            Limits = key.Limits == KeyLimits.Default ? null : KeyLimitsContract.From(key.Limits),
             Retired =
                 key.Retired.Count == 0 ? null : [.. key.Retired.Select(retired => new RetiredEntry(retired.Hash.Value, retired.Until))],
         };
@@ -138,15 +131,13 @@ internal sealed record KeyFileDocument
 
         public IReadOnlyList<string>? Models { get; init; }
 
-        public LimitsEntry? Limits { get; init; }
+        public KeyLimitsContract? Limits { get; init; }
 
         public IReadOnlyList<RetiredEntry>? Retired { get; init; }
 
         /// <summary>The one limit of version 1.</summary>
         public int? DailyLimit { get; init; }
     }
-
-    internal sealed record LimitsEntry(int? Rpm, int? Daily, int? Concurrency, decimal? UsdPerDay);
 
     internal sealed record RetiredEntry(string Hash, DateTimeOffset Until);
 }

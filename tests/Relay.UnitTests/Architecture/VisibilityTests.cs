@@ -3,6 +3,7 @@ using Relay.Api.Anthropic;
 using Relay.Api.Streaming;
 using Relay.Application;
 using Relay.Application.Configuration;
+using Relay.Application.Contracts;
 using Relay.Application.Diagnostics;
 using Relay.Application.Telemetry;
 using Relay.Application.Timing;
@@ -30,6 +31,10 @@ public sealed class VisibilityTests
         [typeof(SettingAttribute)] = "on the Api's own options",
         [typeof(SettingDescription)] = "the first config.env is written from it",
         [typeof(SettingsTrial)] = "a changed config.env is tried with it",
+        [typeof(KeyContract)] = "both hosts write keys",
+        [typeof(KeyLimitsContract)] = "both hosts and the key file write limits",
+        [typeof(KeywordsAttribute)] = "on contracts of the Api",
+        [typeof(RequestContractAttribute)] = "on contracts of the Api",
         [typeof(Deadline)] = "each layer limits the time of its work with it",
         [typeof(WakeSignal)] = "the adapters wake their own loops with it",
         [typeof(RelayMetrics)] = "each layer counts what happens in it",

@@ -47,7 +47,7 @@ export function openKey(state, me, snapshot, from) {
     ['May be used for', key.scopes.join(', ')],
     ['Tools', key.no_tools ? 'refused' : 'allowed; they run at the caller'],
     ['Models', key.models?.join(', ') ?? 'all that the relay allows'],
-    ['Limits of its own', `${limit(key.limits.rpm)} a minute, ${limit(key.limits.daily)} a day, ${limit(key.limits.concurrency)} at once, ${key.limits.usd === undefined ? 'no money limit' : `${money(key.limits.usd)} a day`}`],
+    ['Limits of its own', `${limit(key.limits.rpm)} a minute, ${limit(key.limits.daily)} a day, ${limit(key.limits.concurrency)} at once, ${key.limits.usd_per_day === undefined ? 'no money limit' : `${money(key.limits.usd_per_day)} a day`}`],
     ['At once', `${state.concurrency.used} of ${state.concurrency.limit}`],
     ['Pages', `${compact(state.page_minute.used)} of ${compact(state.page_minute.limit)} this minute, ${compact(state.page_day.used)} of ${compact(state.page_day.limit)} today`],
   ];
@@ -61,7 +61,7 @@ function follow(action) {
   byId('key-dialog').close();
   if (action === 'limits') {
     say(byId('limits-title'), `Limits of ${key.label}`);
-    for (const name of ['rpm', 'daily', 'concurrency', 'usd']) byId(`limits-${name}`).value = key.limits[name] ?? '';
+    for (const name of ['rpm', 'daily', 'concurrency', 'usd_per_day']) byId(`limits-${name}`).value = key.limits[name] ?? '';
   } else if (action === 'rotate') {
     say(byId('rotate-title'), `Rotate ${key.label}`);
     byId('rotate-form').reset();
@@ -125,10 +125,10 @@ class WrongField extends Error {
 
 function limitsOf(form) {
   const limits = {};
-  for (const name of ['rpm', 'daily', 'concurrency', 'usd']) {
+  for (const name of ['rpm', 'daily', 'concurrency', 'usd_per_day']) {
     const text = form.elements[name].value.trim();
     if (text === '') continue;
-    if (!(name === 'usd' ? /^\d+(\.\d+)?$/ : /^\d+$/).test(text)) throw new WrongField(name, name === 'usd' ? 'A sum is a number such as 2.50.' : 'A limit is a whole number.');
+    if (!(name === 'usd_per_day' ? /^\d+(\.\d+)?$/ : /^\d+$/).test(text)) throw new WrongField(name, name === 'usd_per_day' ? 'A sum is a number such as 2.50.' : 'A limit is a whole number.');
     limits[name] = Number(text);
   }
   return limits;

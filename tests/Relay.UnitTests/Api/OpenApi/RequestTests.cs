@@ -12,6 +12,7 @@ using Relay.Api.Fetching;
 using Relay.Api.Http;
 using Relay.Api.OpenAi;
 using Relay.Api.Responses;
+using Relay.Application.Contracts;
 using Relay.Application.Keys;
 using Relay.Application.Pipeline;
 using Relay.Application.Serving;
@@ -303,7 +304,7 @@ public sealed class RequestTests
             "/dashboard/keys/{id}/revoke" => ReadAsync<RevokeKeyBody>(body, contract => KeyLabel.Create(contract.Label).Error),
             "/dashboard/keys/{id}/limits" => ReadAsync<KeyLimitsContract>(
                 body,
-                contract => Validate(new SetKeyLimitsValidator(), contract.ToCommand(Key, By))
+                contract => Validate(new SetKeyLimitsValidator(), SetKeyLimitsCommand.ToAll(Key, contract.ToLimits(), By))
             ),
             _ => throw new NotSupportedException($"Tell this test how {path} is read."),
         };

@@ -197,9 +197,9 @@ public sealed class KeyTests
             { new KeyLimits(RequestsPerDay: KeyLimits.MaxRequests + 1), "daily" },
             { new KeyLimits(Concurrency: 0), "concurrency" },
             { new KeyLimits(Concurrency: KeyLimits.MaxConcurrency + 1), "concurrency" },
-            { new KeyLimits(UsdPerDay: 0), "usd" },
-            { new KeyLimits(UsdPerDay: -0.01m), "usd" },
-            { new KeyLimits(UsdPerDay: KeyLimits.MaxUsd + 0.01m), "usd" },
+            { new KeyLimits(UsdPerDay: 0), "usd_per_day" },
+            { new KeyLimits(UsdPerDay: -0.01m), "usd_per_day" },
+            { new KeyLimits(UsdPerDay: KeyLimits.MaxUsd + 0.01m), "usd_per_day" },
         };
 
     [Theory]
