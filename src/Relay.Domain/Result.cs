@@ -20,7 +20,6 @@ public sealed class Result<T> : IResult<Result<T>>
 
     private Result(T? value, RelayError? error) => (_value, Error) = (value, error);
 
-    /// <inheritdoc/>
     public RelayError? Error { get; }
 
     /// <summary>The value; asking a failure for it is a bug and throws.</summary>

@@ -23,6 +23,5 @@ public sealed record KeyLabel
             ? new KeyLabel(text)
             : RelayError.Invalid("label", $"A label is 1 to {MaxLength} letters, digits, dots, underscores or hyphens.");
 
-    /// <inheritdoc/>
     public override string ToString() => Value;
 }

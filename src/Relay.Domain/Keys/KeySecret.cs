@@ -58,7 +58,6 @@ public sealed class KeySecret
     /// <summary>The secret itself, for the one time it is shown to the operator.</summary>
     public string Reveal() => _text;
 
-    /// <inheritdoc/>
     public override string ToString() => "***";
 
     /// <summary>

@@ -67,6 +67,5 @@ public sealed record ModelName
     public bool Covers(ModelName other) =>
         Value == other.Value || (other.Value.StartsWith(FullId, StringComparison.Ordinal) && other.Family == Value);
 
-    /// <inheritdoc/>
     public override string ToString() => Value;
 }
