@@ -11,8 +11,13 @@ namespace Relay.Redis;
 /// is away, no request with an idempotency key is let in, because it may not be the first one: the key promises that a request never
 /// spends twice.
 /// </summary>
-internal sealed class RedisIdempotencyStore(RedisLink link, RelayInstance instance, Outbox outbox, IOptions<IdempotencyOptions> options)
-    : IIdempotencyStore
+internal sealed class RedisIdempotencyStore(
+    RedisLink link,
+    RelayInstance instance,
+    Outbox outbox,
+    IOptions<IdempotencyOptions> options,
+    long maxBytes = IdempotencyOptions.MaxBytes
+) : IIdempotencyStore
 {
     private static readonly TimeSpan LongestClaim = TimeSpan.FromHours(1);
 
@@ -91,7 +96,7 @@ internal sealed class RedisIdempotencyStore(RedisLink link, RelayInstance instan
                                 names.AnswerBytes,
                                 .. names.OldAnswers,
                             ],
-                            [link.Clock, fingerprint, owner, sealedAnswer, (long)kept.TimeToLive.TotalSeconds, kept.MaxBytes, name, holder]
+                            [link.Clock, fingerprint, owner, sealedAnswer, (long)kept.TimeToLive.TotalSeconds, maxBytes, name, holder]
                         )
                     )!;
                 if (forgotten.Length > 0)

@@ -13,6 +13,9 @@ namespace Relay.Api.Streaming;
 /// </summary>
 internal sealed class EventStream : IAsyncDisposable
 {
+    /// <summary>A reader who leaves a piece unread for this long is cut off.</summary>
+    private static readonly TimeSpan LongestWrite = TimeSpan.FromSeconds(10);
+
     /// <summary>The time between the last event and the cut. A reset may overtake the bytes sent just before, and discard them.</summary>
     private static readonly TimeSpan CutDelay = TimeSpan.FromMilliseconds(200);
 
@@ -59,7 +62,7 @@ internal sealed class EventStream : IAsyncDisposable
     public bool HasStarted => _context.Response.HasStarted;
 
     /// <summary>Sends events at once, or together with those that follow within milliseconds.</summary>
-    /// <exception cref="OperationCanceledException">The reader has left, or took nothing for <c>WRITE_TIMEOUT</c>.</exception>
+    /// <exception cref="OperationCanceledException">The reader has left, or took nothing for ten seconds.</exception>
     public ValueTask SendAsync(Action<EventBuffer> write, CancellationToken cancellationToken) =>
         SendAsync(write, mayGather: true, cancellationToken);
 
@@ -182,7 +185,7 @@ internal sealed class EventStream : IAsyncDisposable
             var flushing = flush.AsTask();
             // Unlike a separate delay, this leaves no timer behind when the flush is done.
             await ((Task)flushing)
-                .WaitAsync(_options.WriteTimeout, _clock, cancellationToken)
+                .WaitAsync(LongestWrite, _clock, cancellationToken)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (!flushing.IsCompleted)
             {

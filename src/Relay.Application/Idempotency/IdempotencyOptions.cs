@@ -8,11 +8,6 @@ public sealed class IdempotencyOptions
     [Setting("IDEMPOTENCY_TTL", "Keep an answer this long for requests that repeat its Idempotency-Key.", Min = "1s", Max = "168h")]
     public TimeSpan TimeToLive { get; set; } = TimeSpan.FromHours(24);
 
-    [Setting(
-        "IDEMPOTENCY_MAX_BYTES",
-        "Keep at most this many bytes of answers. The oldest answers of the key with the most bytes go first.",
-        Min = "1MB",
-        Max = "10000MB"
-    )]
-    public long MaxBytes { get; set; } = 100_000_000;
+    /// <summary>The bytes of answers that are kept at most. The oldest answers of the key with the most bytes go first.</summary>
+    public const long MaxBytes = 100_000_000;
 }

@@ -93,9 +93,6 @@ public sealed class ServerOptions
     )]
     public TimeSpan HeartbeatAfter { get; set; } = TimeSpan.FromSeconds(10);
 
-    [Setting("WRITE_TIMEOUT", "Cut a client off that leaves a piece of a stream unread for this long.", Min = "100ms", Max = "5m")]
-    public TimeSpan WriteTimeout { get; set; } = TimeSpan.FromSeconds(10);
-
     [Setting("DRAIN_TIMEOUT", "Let running requests go on for this long after a stop was asked for.", Min = "0s", Max = "1h")]
     public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(30);
 

@@ -85,9 +85,6 @@ public sealed class ClaudeCodeOptions
     )]
     public int ProcessUses { get; set; } = 100;
 
-    [Setting("WARM_IDLE", "End a key's spare that was unused for this long.", Min = "1s", Max = "1d")]
-    public TimeSpan WarmIdle { get; set; } = TimeSpan.FromMinutes(10);
-
     /// <summary>Whether Claude Code reaches the API through the gate. Claude Code itself signs the clouds' requests.</summary>
     internal bool UsesGate => Auth is not (ClaudeAuth.Bedrock or ClaudeAuth.Vertex);
 

@@ -10,6 +10,9 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
 {
     public static readonly TimeSpan MaxAge = TimeSpan.FromHours(1);
 
+    /// <summary>The time after which the spare of an unused profile ends.</summary>
+    private static readonly TimeSpan LongestIdle = TimeSpan.FromMinutes(10);
+
     /// <summary>Number of profiles that are counted, to learn which repeat.</summary>
     private const int MaxObserved = 1024;
 
@@ -229,9 +232,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         {
             foreach (
                 var id in _profiles
-                    .Where(pair =>
-                        pair.Value is { InUse: 0, Returning: 0 } && clock.GetElapsedTime(pair.Value.LastUsedAt) > options.WarmIdle
-                    )
+                    .Where(pair => pair.Value is { InUse: 0, Returning: 0 } && clock.GetElapsedTime(pair.Value.LastUsedAt) > LongestIdle)
                     .Select(pair => pair.Key)
                     .ToList()
             )

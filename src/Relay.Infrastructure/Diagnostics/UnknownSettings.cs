@@ -11,6 +11,9 @@ public static class UnknownSettings
     private static readonly Dictionary<string, string> Removed = new(StringComparer.OrdinalIgnoreCase)
     {
         ["WARM_PROFILES_PER_KEY"] = "one key has at most half of WARM_PROFILES",
+        ["WARM_IDLE"] = "a key's spare that was unused for ten minutes ends",
+        ["WRITE_TIMEOUT"] = "a client that leaves a piece of a stream unread for ten seconds is cut off",
+        ["IDEMPOTENCY_MAX_BYTES"] = "at most 100 MB of answers are kept for their Idempotency-Key",
         ["STATE_FAILURE"] = "while the shared state can't be reached, requests that spend are refused",
         ["IGNORE_UNSUPPORTED"] =
             "the OpenAI and Anthropic routes always take fields without effect, and name them in the header X-Relay-Ignored",

@@ -13,7 +13,8 @@ internal sealed class IdempotencyStore(
     DatabaseHealth health,
     IOptions<IdempotencyOptions> options,
     TimeProvider clock,
-    ILogger<IdempotencyStore> logger
+    ILogger<IdempotencyStore> logger,
+    long maxBytes = IdempotencyOptions.MaxBytes
 ) : IIdempotencyStore, IHostedService, IDisposable
 {
     private readonly ConcurrentDictionary<string, string> _inFlight = new(StringComparer.Ordinal);
@@ -157,7 +158,7 @@ internal sealed class IdempotencyStore(
                     WHERE holder = (SELECT holder FROM kept_bytes ORDER BY bytes DESC, holder LIMIT 1) ORDER BY id LIMIT 1)
                 RETURNING bytes;
             """;
-        for (var bytes = (long)total.ExecuteScalar()!; bytes > options.Value.MaxBytes; )
+        for (var bytes = (long)total.ExecuteScalar()!; bytes > maxBytes; )
         {
             if (forget.ExecuteScalar() is not long forgotten)
             {

@@ -13,10 +13,10 @@ public sealed class RedisIdempotencyTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        var (fleet, options) = ($"t{Guid.NewGuid():N}", new IdempotencyOptions { MaxBytes = 6000, TimeToLive = TimeSpan.FromHours(24) });
+        var fleet = $"t{Guid.NewGuid():N}";
         (_one, _two) = (
-            await RedisRelay.StartAsync(RedisServer.Shared, fleet, _clock, idempotency: options),
-            await RedisRelay.StartAsync(RedisServer.Shared, fleet, _clock, idempotency: options)
+            await RedisRelay.StartAsync(RedisServer.Shared, fleet, _clock, maxBytes: 6000),
+            await RedisRelay.StartAsync(RedisServer.Shared, fleet, _clock, maxBytes: 6000)
         );
         await _one.BeatAsync();
         await _two.BeatAsync();

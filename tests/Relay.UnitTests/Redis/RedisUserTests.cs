@@ -199,7 +199,7 @@ public sealed partial class RedisUserTests
     /// <summary>So many that the first has to make room.</summary>
     private async Task AnswerAsync()
     {
-        await using var forgetful = await StartAsync(new IdempotencyOptions { MaxBytes = 2000 });
+        await using var forgetful = await StartAsync(maxBytes: 2000);
         foreach (var name in (string[])["n", "o", "q"])
         {
             await forgetful.Answers.ClaimAsync(name, "f", Waiting.Token);
@@ -246,12 +246,12 @@ public sealed partial class RedisUserTests
     private List<string> Refused() =>
         [.. LogObject().Matches(_server.Cli("acl", "log")).Select(match => match.Groups["name"].Value).Distinct(StringComparer.Ordinal)];
 
-    private Task<RedisRelay> StartAsync(IdempotencyOptions? idempotency = null) =>
+    private Task<RedisRelay> StartAsync(long maxBytes = IdempotencyOptions.MaxBytes) =>
         RedisRelay.StartAsync(
             _server,
             Fleet,
             adorn: options => options.State = $"127.0.0.1:{_server.Port},user=claude-relay,password={Password}",
-            idempotency: idempotency
+            maxBytes: maxBytes
         );
 
     private static string UserLine() =>

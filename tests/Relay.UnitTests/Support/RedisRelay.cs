@@ -11,7 +11,7 @@ namespace Relay.UnitTests.Support;
 /// <summary>A relay's part of a shared state, without the rest of the relay.</summary>
 internal sealed class RedisRelay : IAsyncDisposable
 {
-    private RedisRelay(StateOptions options, TimeProvider? scripts, TimeProvider clock, IdempotencyOptions? idempotency)
+    private RedisRelay(StateOptions options, TimeProvider? scripts, TimeProvider clock, long maxBytes)
     {
         Link = new RedisLink(Options.Create(options), TimeProvider.System, Log)
         {
@@ -25,7 +25,7 @@ internal sealed class RedisRelay : IAsyncDisposable
         Quotas = new RedisQuotaStore(Link, Instance, Outbox, clock);
         Usage = new RedisUsageReader(Link, clock, Outbox);
         Keys = new RedisKeyRepository(Link);
-        Answers = new RedisIdempotencyStore(Link, Instance, Outbox, Options.Create(idempotency ?? new IdempotencyOptions()));
+        Answers = new RedisIdempotencyStore(Link, Instance, Outbox, Options.Create(new IdempotencyOptions()), maxBytes);
     }
 
     private readonly CancellationTokenSource _ending = new();
@@ -55,14 +55,14 @@ internal sealed class RedisRelay : IAsyncDisposable
     /// <param name="fleet">The fleet's name: the namespace.</param>
     /// <param name="clock">Gives the scripts and the relay this clock; null for the server's and the system's.</param>
     /// <param name="adorn">Changes its options.</param>
-    /// <param name="idempotency">The bounds of the remembered answers.</param>
+    /// <param name="maxBytes">The bytes of answers that are kept at most.</param>
     /// <param name="beats">Whether it gives signs of life by itself, as a real one does. They also find out that a server is back.</param>
     public static async Task<RedisRelay> StartAsync(
         RedisServer server,
         string fleet,
         TimeProvider? clock = null,
         Action<StateOptions>? adorn = null,
-        IdempotencyOptions? idempotency = null,
+        long maxBytes = IdempotencyOptions.MaxBytes,
         bool beats = false
     )
     {
@@ -74,7 +74,7 @@ internal sealed class RedisRelay : IAsyncDisposable
             Timeout = TimeSpan.FromSeconds(10),
         };
         adorn?.Invoke(options);
-        var relay = new RedisRelay(options, clock, clock ?? TimeProvider.System, idempotency);
+        var relay = new RedisRelay(options, clock, clock ?? TimeProvider.System, maxBytes);
         await relay.Link.StartAsync(Waiting.Token);
         await relay.Outbox.StartAsync(Waiting.Token);
         if (beats)

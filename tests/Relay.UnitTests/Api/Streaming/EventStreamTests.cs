@@ -17,11 +17,7 @@ public sealed class EventStreamTests
         var wire = new SlowWire();
         var context = new DefaultHttpContext();
         context.Features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(wire));
-        await using var stream = new EventStream(
-            context,
-            new ServerOptions { HeartbeatAfter = TimeSpan.FromSeconds(1), WriteTimeout = TimeSpan.FromMinutes(1) },
-            clock
-        );
+        await using var stream = new EventStream(context, new ServerOptions { HeartbeatAfter = TimeSpan.FromSeconds(1) }, clock);
         await Waiting.UntilAsync(() => wire.Writing.IsCompleted, "a heartbeat is on its way", () => clock.Advance(TimeSpan.FromSeconds(1)));
 
         var quiet = stream.QuietAsync(Waiting.Token);

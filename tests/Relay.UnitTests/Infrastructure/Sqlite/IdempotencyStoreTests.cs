@@ -12,7 +12,7 @@ public sealed class IdempotencyStoreTests : IDisposable
 {
     private readonly TemporaryHome _home = new();
     private readonly FakeTimeProvider _clock = new(Any.Time);
-    private readonly IdempotencyOptions _options = new() { MaxBytes = 3400 };
+    private readonly IdempotencyOptions _options = new();
     private readonly List<IdempotencyStore> _stores = [];
     private readonly LogLines<DatabaseHealth> _log = new();
     private readonly RelayDatabase _database;
@@ -294,7 +294,7 @@ public sealed class IdempotencyStoreTests : IDisposable
 
     private async Task<IdempotencyStore> StartAsync()
     {
-        var store = new IdempotencyStore(_database, _health, Options.Create(_options), _clock, NullLogger<IdempotencyStore>.Instance);
+        var store = new IdempotencyStore(_database, _health, Options.Create(_options), _clock, NullLogger<IdempotencyStore>.Instance, 3400);
         _stores.Add(store);
         await store.StartAsync(Waiting.Token);
         return store;
