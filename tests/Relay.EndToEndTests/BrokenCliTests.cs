@@ -279,6 +279,7 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
 /// <summary>Spares that do not last cost nobody an answer, and no processor.</summary>
 public sealed class DyingSparesTests
 {
+    [OnlyWithAll]
     [Fact(Timeout = 180_000)]
     public async Task Spares_that_die_while_parked_are_replaced_ever_more_slowly_and_requests_start_their_own()
     {

@@ -256,6 +256,7 @@ public sealed class CancellationTests(CancellationTests.Fixture fixture) : IClas
         relay.Survivors.Should().BeEmpty();
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 600_000)]
     public async Task Crash_after_crash_leaves_no_process_no_broken_file_and_no_litter()
     {

@@ -100,6 +100,7 @@ public sealed class ClaudeDiscoveryTests
         message.Should().Contain(told);
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 180_000)]
     public async Task An_update_while_the_relay_runs_is_tested_anew_and_no_old_spare_is_used()
     {

@@ -59,6 +59,7 @@ public sealed partial class ClientTests(ClientTests.Fixture relay) : IClassFixtu
         print(str(os.environ["CLAUDE_RELAY_KEY"] in repr(relay)).lower())
         """;
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task The_JavaScript_client_passes_its_own_tests_and_can_be_packed()
     {
@@ -72,6 +73,7 @@ public sealed partial class ClientTests(ClientTests.Fixture relay) : IClassFixtu
             .And.NotContain("client.test.js");
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task The_JavaScript_client_and_its_example_work_on_a_running_relay()
     {
@@ -108,6 +110,7 @@ public sealed partial class ClientTests(ClientTests.Fixture relay) : IClassFixtu
     public async Task The_Python_client_passes_its_own_tests() =>
         await RunAsync(Path.Combine(Clients, "python"), "python3", "-m", "unittest"); // It fails by its exit code.
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task The_Python_client_and_its_example_work_on_a_running_relay()
     {
@@ -180,6 +183,7 @@ public sealed partial class ClientTests(ClientTests.Fixture relay) : IClassFixtu
             Task.FromResult(new HttpResponseMessage { Content = new StringContent(json, System.Text.Encoding.UTF8, "application/json") });
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task The_dotnet_client_works_on_a_running_relay()
     {
@@ -275,6 +279,7 @@ public sealed partial class ClientTests(ClientTests.Fixture relay) : IClassFixtu
         await ShouldBeLeftAsync("client: endless net");
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task The_dotnet_clients_example_works_as_it_stands()
     {

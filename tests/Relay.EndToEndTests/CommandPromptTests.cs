@@ -53,7 +53,7 @@ public sealed class CommandPromptTests(RelayPerSandbox relays)
     ];
 
     /// <summary>Both ways to run.</summary>
-    public static TheoryData<string> Modes => RelayPerSandbox.Modes;
+    public static TheoryData<string> Modes => RelayPerSandbox.JailedUnlessAll;
 
     [Theory, MemberData(nameof(Modes))]
     public async Task A_prompt_that_looks_like_a_command_is_answered_by_the_model(string sandbox)

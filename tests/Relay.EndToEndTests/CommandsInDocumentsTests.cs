@@ -36,6 +36,7 @@ public sealed partial class CommandsInDocumentsTests
 
     public static TheoryData<string> Documents => ["README.md", "CONTRIBUTING.md", "docs/operations.md"];
 
+    [OnlyWithAll]
     [Theory(Timeout = 120_000)]
     [MemberData(nameof(Documents))]
     public async Task Every_command_works_as_it_stands_there(string document)
@@ -133,6 +134,7 @@ public sealed partial class CommandsInDocumentsTests
         script.ExitCode.Should().Be(0);
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task The_demo_shows_a_completion_of_the_real_cli_and_cleans_up()
     {

@@ -94,6 +94,7 @@ public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay
     /// <summary>
     /// The validator inside Claude Code puts a definition in where it is referred to, except one in which a name of a reference stands.
     /// </summary>
+    [OnlyWithAll]
     [Theory(Timeout = 120_000)]
     [InlineData("p0", 49)]
     [InlineData("$dynamicRef", 400)]

@@ -18,6 +18,7 @@ public sealed class DashboardBrowserTests(DashboardRelay relay) : IClassFixture<
 {
     private static readonly string Shots = Path.Combine(TestMachine.Root, "artifacts", "dashboard");
 
+    [OnlyWithAll]
     [Fact(Timeout = 300_000)]
     public async Task An_admin_works_with_it_by_keyboard_at_a_desk_and_on_a_phone()
     {

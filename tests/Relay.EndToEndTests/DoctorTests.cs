@@ -160,6 +160,7 @@ public sealed class DoctorTests
             .And.NotContain("\u001b");
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 180_000)]
     public async Task The_real_claude_passes_and_one_call_is_made_when_asked_for()
     {

@@ -95,6 +95,7 @@ public sealed class DocumentTests(RealRelay relay)
             );
     }
 
+    [OnlyWithAll]
     [Theory(Timeout = 120_000)]
     [InlineData("/v1/complete")]
     [InlineData("/v1/messages")]

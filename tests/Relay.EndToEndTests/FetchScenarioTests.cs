@@ -16,6 +16,7 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
     /// <summary>Rows that are more than one fetch of one caller: the tests below them play them.</summary>
     private static readonly string[] PlayedElsewhere = ["body-014", "rate-001", "rate-003", "rate-005"];
 
+    [OnlyWithAll]
     [Fact]
     public async Task Every_scenario_ends_as_the_corpus_says_and_nothing_private_is_ever_asked()
     {
@@ -165,6 +166,7 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
     }
 
     /// <summary>One page never ends, and the other takes long to read.</summary>
+    [OnlyWithAll]
     [Fact]
     public async Task A_relay_that_is_stopped_while_it_fetches_and_renders_exits_in_its_time_and_has_counted_the_pages()
     {
@@ -274,6 +276,7 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
     }
 
     /// <summary>A private address, an unknown name, a closed port and a wrong certificate must not be told apart.</summary>
+    [OnlyWithAll]
     [Fact]
     public async Task Every_failure_behind_the_URL_has_one_answer_at_one_time()
     {
@@ -435,6 +438,7 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
         }
     }
 
+    [OnlyWithAll]
     [Fact]
     public async Task A_site_that_is_busy_is_asked_once_more_when_it_said_and_one_that_is_gone_is_left_alone_for_a_while()
     {

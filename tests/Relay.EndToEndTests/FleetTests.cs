@@ -19,6 +19,7 @@ public sealed class FleetTests(FleetTests.ThreeRelays three) : IClassFixture<Fle
 
     private RelayFleet Fleet => three.Fleet;
 
+    [OnlyWithAll]
     [Fact(Timeout = 600_000)]
     public async Task Of_many_at_once_through_the_balancer_exactly_as_many_as_the_limit_are_let_in()
     {

@@ -64,6 +64,7 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
         }
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task Connections_beyond_the_limit_are_closed_and_the_others_go_on()
     {
@@ -211,6 +212,7 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
         watch.Elapsed.TotalSeconds.Should().BeInRange(4, 12, "five seconds of grace");
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 180_000)]
     public async Task A_client_that_does_not_read_its_answer_is_cut_off()
     {

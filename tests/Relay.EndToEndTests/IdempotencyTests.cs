@@ -161,6 +161,7 @@ public sealed class IdempotencyTests(IdempotencyTests.Fixture fixture) : IClassF
         answer.Body.Should().Contain("Idempotency-Key");
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 180_000)]
     public async Task A_crash_forgets_what_was_running_and_no_answer()
     {

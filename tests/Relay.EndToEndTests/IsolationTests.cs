@@ -19,6 +19,7 @@ public sealed class IsolationTests : IAsyncLifetime
     public ValueTask DisposeAsync() => _api.DisposeAsync();
 
     /// <summary>Processes serve again and again here, each for one key.</summary>
+    [OnlyWithAll]
     [Fact(Timeout = 600_000)]
     public async Task Interleaved_completions_of_four_keys_share_no_byte_and_no_process()
     {

@@ -7,6 +7,7 @@ public sealed class LoadTests
 {
     private static readonly TimeSpan Time = TimeSpan.FromSeconds(Extent.IsLong ? 30 : 4);
 
+    [OnlyWithAll]
     [Fact(Timeout = 300_000)]
     public async Task Memory_stays_flat_under_refused_and_cheap_requests()
     {

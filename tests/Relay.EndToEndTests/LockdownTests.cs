@@ -21,7 +21,7 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
     public LockdownTests(Relays relays) => _relays = relays;
 
     /// <summary>Both ways to run.</summary>
-    public static TheoryData<string> Modes => RelayPerSandbox.Modes;
+    public static TheoryData<string> Modes => RelayPerSandbox.JailedUnlessAll;
 
     /// <inheritdoc/>
     public void Dispose() => _canaries.Dispose();
@@ -130,6 +130,7 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
         _canaries.Touched(_relays.Api).Should().BeEmpty();
     }
 
+    [OnlyWithAll]
     [Fact]
     public async Task The_canaries_notice_a_CLI_without_lockdown()
     {

@@ -136,6 +136,7 @@ public sealed class LockdownViolationTests(LockdownViolationTests.Fixture fixtur
             .BeInRange(2, 24);
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 180_000)]
     public async Task An_update_that_can_do_more_is_passed_over_while_the_executable_before_it_is_there()
     {

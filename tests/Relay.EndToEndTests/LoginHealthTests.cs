@@ -6,6 +6,7 @@ namespace Relay.EndToEndTests;
 /// <summary>A login that Anthropic refuses, and a jail that Claude Code does not run in, are told and not discovered by callers.</summary>
 public sealed class LoginHealthTests
 {
+    [OnlyWithAll]
     [Fact]
     public async Task A_refused_login_takes_readiness_away_says_so_once_and_gives_it_back()
     {

@@ -24,6 +24,7 @@ public sealed class ManagedPolicyTests : IAsyncLifetime
     }
 
     /// <summary>Needs root: where the tests run as somebody else there is nothing to plant, and nothing is shown.</summary>
+    [OnlyWithAll]
     [Fact]
     public async Task Managed_policy_stops_a_relay_without_a_jail_and_does_not_reach_into_a_jail()
     {

@@ -14,6 +14,7 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
 {
     private const string Requests = "http_server_request_duration_seconds_count";
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task A_scrape_says_what_a_load_did_number_by_number()
     {

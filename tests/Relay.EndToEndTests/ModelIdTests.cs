@@ -82,6 +82,7 @@ public sealed class ModelIdTests : IAsyncLifetime
         _api.Requests.Select(request => request.Model).Should().Equal(listed, "each is called once");
     }
 
+    [OnlyWithAll]
     [Fact]
     public async Task An_unknown_id_has_its_own_error_and_is_charged()
     {
@@ -102,6 +103,7 @@ public sealed class ModelIdTests : IAsyncLifetime
         _api.Requests.Should().OnlyContain(request => request.LastUserText == "hi", "no call is Claude Code's own idea");
     }
 
+    [OnlyWithAll]
     [Fact]
     public async Task A_prompt_beyond_the_models_context_is_refused_and_not_answered_from_a_summary()
     {

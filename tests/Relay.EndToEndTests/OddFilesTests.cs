@@ -13,6 +13,7 @@ public sealed class OddFilesTests : IDisposable
 
     public void Dispose() => Directory.Delete(_home, recursive: true);
 
+    [OnlyWithAll]
     [Theory(Timeout = 120_000)]
     [InlineData("pipe", "is a pipe")]
     [InlineData("device", "is a pipe")]
@@ -102,6 +103,7 @@ public sealed class OddFilesTests : IDisposable
         }
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task Keys_are_revoked_on_a_full_disk()
     {

@@ -142,6 +142,7 @@ public sealed class OpenApiTests(OpenApiTests.Relays relays) : IClassFixture<Ope
         await ShouldAnswerAsync(path, Body(path), 429, key: scarce);
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 180_000)]
     public async Task A_relay_that_does_not_wait()
     {

@@ -26,6 +26,7 @@ public sealed class OperatorIdentityTests : IAsyncLifetime
         await _api.DisposeAsync();
     }
 
+    [OnlyWithAll]
     [Theory]
     [InlineData("bwrap", false)]
     [InlineData("bwrap", true)]

@@ -85,6 +85,7 @@ public sealed class PlantedHomeTests : IAsyncLifetime
         File.Exists(_home.Touched).Should().BeTrue();
     }
 
+    [OnlyWithAll]
     [Theory, MemberData(nameof(Modes))]
     public async Task Without_a_login_the_relay_says_what_to_do_and_serves_as_soon_as_there_is_one(string sandbox)
     {

@@ -43,6 +43,7 @@ public sealed class PoolTests : IAsyncLifetime
         relay.Children.Should().BeEmpty();
     }
 
+    [OnlyWithAll]
     [Fact]
     public async Task An_empty_pool_is_no_error()
     {
@@ -79,6 +80,7 @@ public sealed class PoolTests : IAsyncLifetime
         );
     }
 
+    [OnlyWithAll]
     [Fact]
     public async Task Killed_spares_are_replaced_and_cost_no_request()
     {
@@ -98,6 +100,7 @@ public sealed class PoolTests : IAsyncLifetime
         relay.Children.Should().NotIntersectWith(killed);
     }
 
+    [OnlyWithAll]
     [Fact]
     public async Task A_replaced_CLI_is_tested_anew_and_the_spares_of_the_old_one_go_unused()
     {

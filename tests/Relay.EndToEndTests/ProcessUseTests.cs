@@ -24,6 +24,7 @@ public sealed class ProcessUseTests : IAsyncLifetime
         await _api.DisposeAsync();
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 300_000)]
     public async Task The_hundredth_completion_of_a_process_is_as_locked_down_and_as_verbatim_as_its_first()
     {

@@ -18,6 +18,7 @@ public sealed class ProxyTests
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
+    [OnlyWithAll]
     [Theory(Timeout = 180_000)]
     [InlineData("nginx")]
     [InlineData("caddy")]

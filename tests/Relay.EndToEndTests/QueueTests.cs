@@ -73,6 +73,7 @@ public sealed class QueueTests(QueueTests.Fixture fixture) : IClassFixture<Queue
         await running.Invoking(task => task).Should().ThrowAsync<OperationCanceledException>();
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task A_request_that_is_turned_away_is_not_charged()
     {

@@ -16,6 +16,7 @@ public sealed class ResponsesClientTests(ResponsesClientTests.Fixture relay) : I
     private const string CitySchema =
         """{"type":"object","properties":{"city":{"type":"string"}},"required":["city"],"additionalProperties":false}""";
 
+    [OnlyWithAll]
     [Fact(Timeout = 300_000)]
     public async Task JavaScript_clients_feel_at_home()
     {

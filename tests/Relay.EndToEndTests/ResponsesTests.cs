@@ -173,6 +173,7 @@ public sealed class ResponsesTests(RealRelay relay)
             .Be(whole.GetProperty("usage").GetRawText());
     }
 
+    [OnlyWithAll]
     [Theory(Timeout = 120_000)]
     [InlineData(false)]
     [InlineData(true)]

@@ -74,6 +74,7 @@ public sealed class RetryTests : IAsyncLifetime
 
     public async ValueTask DisposeAsync() => await _failing.DisposeAsync();
 
+    [OnlyWithAll]
     [Fact(Timeout = 180_000)]
     public async Task No_client_makes_several_paid_calls_out_of_one()
     {

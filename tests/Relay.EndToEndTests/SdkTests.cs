@@ -175,6 +175,7 @@ public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fi
         await ShouldBeLeftAsync("sdk openai.net: endless");
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task Anthropics_dotnet_SDK_feels_at_home()
     {

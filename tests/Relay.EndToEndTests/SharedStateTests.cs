@@ -57,6 +57,7 @@ public sealed class SharedStateTests : IAsyncLifetime
         );
     }
 
+    [OnlyWithAll]
     [Fact]
     public async Task An_operator_sees_the_fleet_and_moves_its_state()
     {
@@ -84,6 +85,7 @@ public sealed class SharedStateTests : IAsyncLifetime
         Assert.Equal(1, JsonElement.Parse(output).GetProperty("copy").GetProperty("keys_added").GetInt32());
     }
 
+    [OnlyWithAll]
     [Fact]
     public async Task Without_its_state_a_relay_says_so_at_once_and_goes_on_by_itself()
     {

@@ -222,6 +222,7 @@ public sealed class StreamTests(RealRelay relay) : IClassFixture<RealRelay>
         (done.GetProperty("stop_reason").GetString(), done.GetProperty("stop_sequence").GetString()).Should().Be(("stop_sequence", "END"));
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 180_000)]
     public async Task Silence_is_broken_by_comments_also_while_the_CLI_tries_again_and_what_fails_then_is_an_event()
     {
@@ -263,6 +264,7 @@ public sealed class StreamTests(RealRelay relay) : IClassFixture<RealRelay>
         (retried.Status, retried.Names.Last()).Should().Be((200, "done"));
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 180_000)]
     public async Task After_a_comment_a_failure_is_an_event()
     {
@@ -283,6 +285,7 @@ public sealed class StreamTests(RealRelay relay) : IClassFixture<RealRelay>
         (stream.Status, stream.EndedWhole).Should().Be((200, false));
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 180_000)]
     public async Task A_caller_who_leaves_in_the_middle_ends_the_process_and_one_who_leaves_after_the_end_was_served()
     {
@@ -326,6 +329,7 @@ public sealed class StreamTests(RealRelay relay) : IClassFixture<RealRelay>
         );
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 180_000)]
     public async Task A_reader_that_takes_nothing_is_cut_off_and_delays_no_other()
     {

@@ -29,6 +29,7 @@ public sealed class ToolClientTests(ToolClientTests.Fixture fixture) : IClassFix
 
     private int _runs;
 
+    [OnlyWithAll]
     [Fact(Timeout = 300_000)]
     public async Task Client_libraries_work_with_tools_by_base_URL_and_key()
     {

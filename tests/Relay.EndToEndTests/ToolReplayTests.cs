@@ -62,6 +62,42 @@ public sealed class ToolReplayTests(RealRelay relay) : IClassFixture<RealRelay>
         relay.RequestsOf(app.Question).Should().HaveCount(2);
     }
 
+    [Theory(Timeout = 120_000)]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task The_Responses_API_replays_calls_and_the_answer_to_their_results(bool isStream)
+    {
+        var words = $"replayed calls of responses {isStream}";
+        relay.Api.When(
+            words,
+            new Behavior
+            {
+                ToolCalls = [ToolCall.Of("weather", """{"city":"Bonn"}""")],
+                ToolRounds = 1,
+                Text = "It is mild.",
+            }
+        );
+        var tools = """[{"type":"function","name":"weather","parameters":{"type":"object","properties":{"city":{"type":"string"}}}}]""";
+        JsonObject Body(string input) =>
+            JsonNode
+                .Parse($$"""{"model":"opus","stream":{{(isStream ? "true" : "false")}},"tools":{{tools}},"input":[{{input}}]}""")!
+                .AsObject();
+        var asked = $$"""{"role":"user","content":"{{words}}"}""";
+        var called = """{"type":"function_call","call_id":"c1","name":"weather","arguments":"{\"city\":\"Bonn\"}"}""";
+        var result = """{"type":"function_call_output","call_id":"c1","output":"12 °C"}""";
+
+        foreach (var (input, holds) in new[] { (asked, "function_call"), ($"{asked},{called},{result}", "It is mild.") })
+        {
+            var first = await PostAsync("/v1/responses", $"responses-{isStream}-{holds.Length}", Body(input));
+            var again = await PostAsync("/v1/responses", $"responses-{isStream}-{holds.Length}", Body(input));
+
+            (first.Status, first.IsReplayed, again.IsReplayed).Should().Be((200, false, true), first.Body);
+            again.Body.Should().Be(first.Body).And.Contain(holds);
+        }
+
+        relay.RequestsOf(words).Should().HaveCount(2, "each second answer is the kept one");
+    }
+
     private async Task<(int Status, string Body, bool IsReplayed)> PostAsync(string path, string idempotencyKey, JsonObject body)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, path)

@@ -146,6 +146,7 @@ public sealed class TraceTests
         string.Join('\n', program.Log).Should().NotContain(Canary);
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 180_000)]
     public async Task Whether_a_caller_records_counts_and_what_breaks_the_rules_is_passed_over()
     {
@@ -199,6 +200,7 @@ public sealed class TraceTests
         traces[2..].Should().NotContain(Trace).And.OnlyHaveUniqueItems().And.NotContain(new string('0', 32));
     }
 
+    [OnlyWithAll]
     [Theory(Timeout = 180_000)]
     [InlineData(false)]
     [InlineData(true)]

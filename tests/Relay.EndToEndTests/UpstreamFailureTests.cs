@@ -79,6 +79,7 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
         AssertDiscreet(answer);
     }
 
+    [OnlyWithAll]
     [Fact]
     public async Task A_used_up_plan_is_told_with_the_time_of_its_reset()
     {
@@ -160,6 +161,7 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
     }
 
     /// <summary>Claude Code calls the API again after each of these.</summary>
+    [OnlyWithAll]
     [Theory]
     [InlineData("")]
     [InlineData(" \n\t ")]
@@ -255,6 +257,7 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
         relays.Api.Requests.Count.Should().Be(1);
     }
 
+    [OnlyWithAll]
     [Fact]
     public async Task A_model_that_never_ends_is_cut_off_by_the_time_limit()
     {
@@ -312,6 +315,7 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
             .BeApproximately(0.2, 1e-9);
     }
 
+    [OnlyWithAll]
     [Fact]
     public async Task An_API_that_is_not_there_is_an_upstream_error()
     {

@@ -109,18 +109,11 @@ public sealed class LayerTests
             typeof(HttpClientHandler),
             typeof(WebSocket),
         ];
-        var found = Solution
-            .All.SelectMany(assembly => assembly.GetTypes())
-            .Where(type =>
-                Types
-                    .InAssembly(type.Assembly)
-                    .That()
-                    .HaveName(type.Name)
-                    .And()
-                    .HaveDependencyOnAny([.. connecting.Select(one => one.FullName!)])
-                    .GetTypes()
-                    .Contains(Outer(type))
-            )
+        var found = Types
+            .InAssemblies(Solution.All)
+            .That()
+            .HaveDependencyOnAny([.. connecting.Select(one => one.FullName!)])
+            .GetTypes()
             .Select(Outer)
             .Distinct()
             .Select(type => type.Name);
