@@ -130,6 +130,36 @@ public sealed class AnswerFormatTests(RealRelay relay) : IClassFixture<RealRelay
         answer.Body.Should().Contain("output_config.format.schema").And.Contain("additionalProperties");
     }
 
+    /// <summary>Claude Code reads and writes the schema as JavaScript does. A difference would put it in doubt for all callers.</summary>
+    [Theory(Timeout = 120_000)]
+    [InlineData(
+        """{"type":"object","properties":{"__proto__":{"type":"string"},"constructor":{},"toString":{},"2":{},"1":{},"":{}}}""",
+        200
+    )]
+    [InlineData("""{"type":"object","properties":{"a":{"const":9007199254740993},"b":{"const":-0.0},"c":{"const":1E5}}}""", 200)]
+    [InlineData("""{"type":"object","properties":{"a":{"const":1e400}}}""", 400)]
+    [InlineData("""{"type":"object","properties":{"a":{"enum":["\u2028","é","😀","</script>","\u0000"],"default":null}}}""", 200)]
+    [InlineData("""{"type":"object","properties":{},"definitions":{"effort":{"type":"string"},"format":{"type":"string"}}}""", 200)]
+    [InlineData("""{"type":["object","null"],"properties":{"a":true,"b":false}}""", 200)]
+    public async Task An_odd_schema_puts_nothing_in_doubt(string schema, int status)
+    {
+        var words = $"odd schema {schema.GetHashCode(StringComparison.Ordinal)}";
+        relay.Api.When(words, new Behavior { ToolCalls = [ToolCall.Of("weather", "{}")] });
+
+        var answer = await relay.Program.PostAsync("/v1/complete", relay.Key, WithSchema(Body(words), "/v1/complete", schema));
+
+        answer.Status.Should().Be(status, answer.Body);
+        var withoutTools = WithSchema(Body("The same without tools."), "/v1/complete", schema);
+        withoutTools.Remove("tools");
+        (await relay.Program.PostAsync("/v1/complete", relay.Key, withoutTools)).Status.Should().BeOneOf([200, 400, 422]);
+        relay
+            .Program.Log.Should()
+            .NotContain(line =>
+                line.Contains("lockdown_violation", StringComparison.Ordinal)
+                || line.Contains("was not forwarded", StringComparison.Ordinal)
+            );
+    }
+
     [Theory(Timeout = 120_000)]
     [InlineData("/v1/chat/completions", """{"response_format":{"type":"json_object"}}""")]
     [InlineData("/v1/complete", """{"json_schema":{"type":"object"}}""")]

@@ -80,6 +80,12 @@ public sealed class OutputSchema : IEquatable<OutputSchema>
             return new RelayError(ErrorCode.TooLarge, $"'{field}' is larger than {MaxBytes} bytes.", field);
         }
 
+        // Claude Code would write null in its place, and the relay would not send a request that differs.
+        if (!ToolSchema.HasRightValues(schema, levels: int.MaxValue))
+        {
+            return RelayError.Invalid(field, $"'{field}' has a number that no double can hold. Make it smaller.");
+        }
+
         var translated = SchemaDialect.Translate(schema, out var refused);
         if (refused is not null)
         {

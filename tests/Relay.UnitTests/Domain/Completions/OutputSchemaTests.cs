@@ -18,6 +18,10 @@ public sealed class OutputSchemaTests
     [InlineData("null", false)]
     public void It_is_an_object(string json, bool valid) => (Create(json).Error is null).Should().Be(valid);
 
+    [Fact]
+    public void A_number_that_JavaScript_can_not_keep_is_refused() =>
+        Create("""{"type":"object","properties":{"a":{"maximum":1e400}}}""").Error!.Message.Should().Contain("no double can hold");
+
     [Theory]
     [InlineData(
         """{"$schema":"https://json-schema.org/draft/2020-12/schema","$comment":"x","type":"object","x-a":1,"examples":[1],"discriminator":{}}""",
