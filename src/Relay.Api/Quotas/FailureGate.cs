@@ -8,7 +8,7 @@ namespace Relay.Api.Quotas;
 
 /// <summary>
 /// Counts requests on spending routes that came to nothing, and turns a key with too many of them away for a while. It comes before
-/// everything else of the request, including its body and its idempotency key.
+/// the body, the idempotency key and the limits.
 /// </summary>
 internal sealed class FailureGate(IAdmission admission, RelayMetrics metrics)
 {

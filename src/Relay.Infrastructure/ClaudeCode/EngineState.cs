@@ -5,8 +5,8 @@ using Relay.Domain;
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>
-/// Tells whether completions may run, and on which CLI. The engine is out of service until a self-test has passed, and again after the
-/// first doubt.
+/// Tells whether completions may run, and on which executable. The engine is out of service until a self-test has passed, and again after
+/// a turn that fails its lockdown check. After a request of another form it stays in service while the self-test runs again.
 /// </summary>
 internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login, TimeProvider clock) : IEngineHealth, IDisposable
 {

@@ -1,6 +1,9 @@
 namespace Relay.Infrastructure.HttpFetching;
 
-/// <summary>The reason why a fetch failed. For the operator's logs only: callers can't tell the reasons apart.</summary>
+/// <summary>
+/// The reason why a fetch failed, for the operator's logs. Callers can tell only <see cref="UpstreamTimeout"/> and <see cref="HostBusy"/>
+/// from the rest: neither comes from an address that the relay may not connect to.
+/// </summary>
 internal enum FetchFault
 {
     /// <summary>The name has no address.</summary>

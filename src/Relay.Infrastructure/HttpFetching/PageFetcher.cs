@@ -12,8 +12,9 @@ using Relay.Infrastructure.Html;
 namespace Relay.Infrastructure.HttpFetching;
 
 /// <summary>
-/// Follows redirects itself, judging each target like the first URL, and reads the last answer. One deadline covers everything, and every
-/// failure after the URL's text was judged has one answer: any difference would tell a caller what is inside the relay's network.
+/// Follows redirects itself, judging each target like the first URL, and reads the last answer. One deadline covers everything.
+/// Failures to reach a page have one answer, because a difference would tell a caller what is inside the relay's network. The exceptions
+/// tell nothing about an address inside: the deadline, a busy host (counted before the look-up), and a page that came but is not read.
 /// </summary>
 internal sealed class PageFetcher(
     IHttpClientFactory clients,
