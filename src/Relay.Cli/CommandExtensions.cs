@@ -9,7 +9,7 @@ internal static class CommandExtensions
     public static Command Runs(
         this Command command,
         Func<Operation, CancellationToken, Task<int>> action,
-        HomeUse home = HomeUse.Existing,
+        HomeUse home = HomeUse.MustExist,
         bool needsSettings = true
     )
     {

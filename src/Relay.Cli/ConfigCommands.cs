@@ -29,7 +29,7 @@ internal static partial class ConfigCommands
                 );
                 return ExitCode.Done;
             },
-            home: HomeUse.Made
+            home: HomeUse.CreateAndClose
         );
 
     private static Command Show()
@@ -91,7 +91,7 @@ internal static partial class ConfigCommands
                 var diagnosis = await operation.Mediator.Send(new DiagnoseQuery(DiagnosticArea.Configuration), cancellationToken);
                 return DoctorCommand.Report(operation, diagnosis, operation.Value(json));
             },
-            home: HomeUse.AsItIs
+            home: HomeUse.CreateIfMissing
         );
     }
 

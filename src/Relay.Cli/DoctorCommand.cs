@@ -46,7 +46,7 @@ internal static class DoctorCommand
                         : await operation.Mediator.Send(new DiagnoseQuery(WithCall: operation.Value(call)), cancellationToken),
                     operation.Value(json)
                 ),
-            home: HomeUse.AsItIs
+            home: HomeUse.CreateIfMissing
         );
     }
 

@@ -115,7 +115,7 @@ internal static class KeyAdd
                 );
                 return ExitCode.Done;
             },
-            home: HomeUse.Made,
+            home: HomeUse.CreateAndClose,
             needsSettings: false
         );
     }

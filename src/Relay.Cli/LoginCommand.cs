@@ -45,7 +45,7 @@ internal static class LoginCommand
                 );
                 return ExitCode.Done;
             },
-            home: HomeUse.Made
+            home: HomeUse.CreateAndClose
         );
     }
 }

@@ -17,16 +17,16 @@ namespace Relay.Cli;
 internal enum HomeUse
 {
     /// <summary>The home must exist, and is not changed: a mistyped <c>--home</c> must not create one, nor lose its mode.</summary>
-    Existing,
+    MustExist,
 
     /// <summary>
     /// The home is created if it is missing. An existing one is not changed, even one that is open to others, so that the command can
     /// report it.
     /// </summary>
-    AsItIs,
+    CreateIfMissing,
 
     /// <summary>The home is created if it is missing, and closed to others.</summary>
-    Made,
+    CreateAndClose,
 }
 
 /// <summary>One command at work: the relay's home, its use cases, and its output.</summary>
@@ -66,7 +66,7 @@ internal sealed class Operation : IAsyncDisposable
     /// <summary>The settings of <c>config.env</c>, without the environment.</summary>
     public IConfiguration FileSettings { get; }
 
-    /// <summary>The settings of the environment, which override it.</summary>
+    /// <summary>The settings of the environment, which override <c>config.env</c>.</summary>
     public IConfiguration EnvironmentSettings { get; }
 
     public IConfiguration Settings { get; }
@@ -95,7 +95,7 @@ internal sealed class Operation : IAsyncDisposable
         var path = parsed.GetValue(HomeOption) ?? environment["RELAY_HOME"];
         var home = RelayHome.Find(path);
         var exists = Directory.Exists(home.Path);
-        if (use == HomeUse.Existing && !exists)
+        if (use == HomeUse.MustExist && !exists)
         {
             throw new IOException(
                 $"There is no home of a relay at {home.Path}. Name another with --home or RELAY_HOME, or make one: "
@@ -103,7 +103,7 @@ internal sealed class Operation : IAsyncDisposable
             );
         }
 
-        if (use == HomeUse.Made || !exists)
+        if (use == HomeUse.CreateAndClose || !exists)
         {
             home = RelayHome.Open(path);
         }
@@ -121,7 +121,7 @@ internal sealed class Operation : IAsyncDisposable
         return new Operation(parsed, home, file, environment);
     }
 
-    /// <summary>Starts the service beside a command: the writer of the audit log.</summary>
+    /// <summary>Starts the services beside a command, such as the writer of the audit log.</summary>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         foreach (var service in GetAll<IHostedService>())

@@ -51,7 +51,7 @@ internal static class ReadyCommand
 
                 return relay.Answers ? ExitCode.NotReady : ExitCode.Failed;
             },
-            home: HomeUse.AsItIs
+            home: HomeUse.CreateIfMissing
         ); // Created if needed: the command may run before a relay's first start has created it.
     }
 }

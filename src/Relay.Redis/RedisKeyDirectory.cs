@@ -54,7 +54,7 @@ internal sealed class RedisKeyDirectory(
     public ApiKey? Find(KeyHash hash)
     {
         var now = clock.GetUtcNow();
-        return _byHash.TryGetValue(hash.Value, out var key) && key.IsActive(now) && key.Accepts(hash, now) ? key : null;
+        return _byHash.TryGetValue(hash.Value, out var key) && key.Opens(hash, now) ? key : null;
     }
 
     /// <inheritdoc/>

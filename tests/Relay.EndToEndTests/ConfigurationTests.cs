@@ -319,7 +319,13 @@ public sealed class ConfigurationTests : IDisposable
 
         api.Requests[0].Headers["x-api-key"].Should().Be("canary-key-of-a-test");
         var stray = relay.Log.Single(line => line.Contains("are set here but not given to Claude Code", StringComparison.Ordinal));
-        stray.Should().Contain("CLAUDE_CODE_OAUTH_TOKEN").And.Contain("ANTHROPIC_BASE_URL").And.Contain("WRN").And.NotContain("stray-");
+        stray
+            .Should()
+            .Contain("CLAUDE_AUTH=api-key")
+            .And.Contain("CLAUDE_CODE_OAUTH_TOKEN")
+            .And.Contain("ANTHROPIC_BASE_URL")
+            .And.Contain("WRN")
+            .And.NotContain("stray-");
         await caller.CancelAsync();
         await asking.Invoking(task => task).Should().ThrowAsync<OperationCanceledException>();
     }

@@ -380,7 +380,14 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
                 )
             )
             .Concat(Enum.GetValues<UrlRefusal>().Select(refusal => refusal.WireName()))
-            .Concat(["ok", "body_too_large", "unsupported_content_type", ErrorCode.TooLarge.WireName(), ErrorCode.ClientClosed.WireName()]);
+            .Concat([
+                "ok",
+                "body_too_large",
+                "unsupported_content_type",
+                ErrorCode.TooLarge.WireName(),
+                ErrorCode.ClientClosed.WireName(),
+                ErrorCode.InternalError.WireName(),
+            ]);
         words.Should().OnlyContain(word => outcome(word));
         outcome("anything else").Should().BeFalse();
     }

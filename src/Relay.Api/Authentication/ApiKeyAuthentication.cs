@@ -41,7 +41,7 @@ internal sealed class ApiKeyAuthentication(IKeyDirectory keys, DashboardSessions
         var (key, secret) = FindKey(context.Request.Headers);
         key ??= metadata?.GetMetadata<AcceptsSessionAttribute>() is null
             ? null
-            : sessions.Find(SessionCookie.Read(context), SessionCookie.ReadProof(context));
+            : sessions.Use(SessionCookie.Read(context), SessionCookie.ReadProof(context));
         if (key is not null)
         {
             SilentConnections.Trust(context);

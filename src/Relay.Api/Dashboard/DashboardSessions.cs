@@ -1,6 +1,5 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
-using System.Text;
 using Relay.Application.Keys;
 using Relay.Domain.Keys;
 
@@ -26,7 +25,7 @@ internal sealed class DashboardSessions(IKeyDirectory keys, TimeProvider clock)
     private const int TokenBytes = 32;
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, Session> _sessions = new(StringComparer.Ordinal);
+    private readonly Dictionary<KeyHash, Session> _sessions = [];
 
     /// <summary>Begins a session of an admin key. Token and proof are 256 random bits each, as base64url, and are not stored.</summary>
     public SessionSecrets Open(KeySecret secret)
@@ -44,34 +43,33 @@ internal sealed class DashboardSessions(IKeyDirectory keys, TimeProvider clock)
             }
 
             var now = clock.GetTimestamp();
-            _sessions.Add(NameOf(token), new Session(secret.Hash, NameOf(proof), now) { UsedAt = now });
+            _sessions.Add(KeyHash.Of(token), new Session(secret.Hash, KeyHash.Of(proof), now) { UsedAt = now });
         }
 
         return new SessionSecrets(token, proof);
     }
 
-    /// <summary>The key of a session, and notes its use. Null without a session, for one that is over, and for another proof.</summary>
-    public ApiKey? Find(string? token, string? proof)
+    /// <summary>
+    /// Returns the key of a session, and extends its idle time. Null without a session, for one that is over, and for another proof.
+    /// </summary>
+    public ApiKey? Use(string? token, string? proof)
     {
         if (token is null || proof is null)
         {
             return null;
         }
 
-        var name = NameOf(token);
+        var hash = KeyHash.Of(token);
         lock (_lock)
         {
-            if (
-                !_sessions.TryGetValue(name, out var session)
-                || !CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(session.Proof), Encoding.ASCII.GetBytes(NameOf(proof)))
-            )
+            if (!_sessions.TryGetValue(hash, out var session) || !session.Proof.FixedTimeEquals(KeyHash.Of(proof)))
             {
                 return null;
             }
 
             if (IsOver(session) || keys.Find(session.Secret) is not { } key || !key.Scopes.HasFlag(KeyScopes.Admin))
             {
-                _sessions.Remove(name);
+                _sessions.Remove(hash);
                 return null;
             }
 
@@ -86,29 +84,27 @@ internal sealed class DashboardSessions(IKeyDirectory keys, TimeProvider clock)
         {
             lock (_lock)
             {
-                _sessions.Remove(NameOf(token));
+                _sessions.Remove(KeyHash.Of(token));
             }
         }
     }
-
-    private static string NameOf(string token) => KeyHash.Of(token).Value;
 
     private bool IsOver(Session session) =>
         clock.GetElapsedTime(session.UsedAt) >= IdleLimit || clock.GetElapsedTime(session.OpenedAt) >= Lifetime;
 
     private void RemoveEnded()
     {
-        foreach (var (name, _) in _sessions.Where(pair => IsOver(pair.Value)).ToList())
+        foreach (var (hash, _) in _sessions.Where(pair => IsOver(pair.Value)).ToList())
         {
-            _sessions.Remove(name);
+            _sessions.Remove(hash);
         }
     }
 
-    private sealed class Session(KeyHash secret, string proof, long openedAt)
+    private sealed class Session(KeyHash secret, KeyHash proof, long openedAt)
     {
         public KeyHash Secret { get; } = secret;
 
-        public string Proof { get; } = proof;
+        public KeyHash Proof { get; } = proof;
 
         public long OpenedAt { get; } = openedAt;
 
@@ -122,6 +118,6 @@ internal readonly record struct SessionSecrets(string Token, string Proof)
     public override string ToString() => "***";
 }
 
-/// <summary>Marks routes that a session of the dashboard opens as its key would.</summary>
+/// <summary>Marks routes that accept a session of the dashboard in place of a key.</summary>
 [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
 internal sealed class AcceptsSessionAttribute : Attribute;

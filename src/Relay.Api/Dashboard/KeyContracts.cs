@@ -9,7 +9,7 @@ using Relay.Domain.Models;
 namespace Relay.Api.Dashboard;
 
 /// <summary>A new key.</summary>
-/// <param name="Label">The label of the key. No other active key has it.</param>
+/// <param name="Label">The label of the key. No other key has it, apart from revoked ones.</param>
 /// <param name="Limits">The limits of the key. A missing limit is the operator's default.</param>
 /// <param name="Scopes">The scopes of the key. When missing: <c>complete</c>, <c>fetch</c> and <c>usage</c>.</param>
 /// <param name="Models">The only models that the key may name. When missing: all.</param>

@@ -70,7 +70,7 @@ internal static class RequestBody
             cancellationToken
         );
 
-    /// <summary>The unread body, with the same checks of type and size.</summary>
+    /// <summary>The body's bytes, not parsed, with the same checks of type and size.</summary>
     public static Task<Result<byte[]>> ReadBytesAsync(this HttpRequest request, long maxBytes, CancellationToken cancellationToken) =>
         request.ReadAsync<byte[]>(body => body.ToArray(), maxBytes, cancellationToken);
 
@@ -93,21 +93,21 @@ internal static class RequestBody
             context.RequestServices.GetRequiredService<BodyBudget>(),
             context.Features.GetRequiredFeature<RequestContext>()
         );
-        var isTaken = false;
+        var keepsRoom = false;
         try
         {
             var result = await ReadAsync(request.BodyReader, parse, room, maxBytes, cancellationToken);
-            isTaken = result.Error is null;
+            keepsRoom = result.Error is null;
             return result;
         }
         catch (IOException exception) when (exception is BadHttpRequestException || exception.InnerException is OverflowException)
         {
-            // Kestrel throws the second kind for a chunk whose size exceeds 64 bits.
+            // Kestrel throws an OverflowException for a chunk whose size exceeds 64 bits.
             return new RelayError(ErrorCode.InvalidRequest, $"The body did not arrive whole: {exception.Message}");
         }
         finally
         {
-            if (!isTaken)
+            if (!keepsRoom)
             {
                 room.Dispose();
             }
@@ -149,10 +149,10 @@ internal static class RequestBody
         }
     }
 
-    /// <summary>Counts without keeping anything. Invalid JSON is left to the reader.</summary>
+    /// <summary>Counts without keeping anything. The parser reports invalid JSON.</summary>
     private static bool HasTooManyParts(ReadOnlySequence<byte> body)
     {
-        var reader = new Utf8JsonReader(WithoutMark(body), new JsonReaderOptions { MaxDepth = JsonContract.Options.MaxDepth });
+        var reader = new Utf8JsonReader(WithoutMark(body), ReaderOptions);
         try
         {
             var parts = 0;
@@ -195,6 +195,8 @@ internal static class RequestBody
     private static bool IsUtf8(StringSegment charset) =>
         charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) || charset.Equals("utf8", StringComparison.OrdinalIgnoreCase);
 
+    private static JsonReaderOptions ReaderOptions { get; } = new() { MaxDepth = JsonContract.Options.MaxDepth };
+
     private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
 
     private static Result<T> Parse<T>(ReadOnlySequence<byte> body)
@@ -202,7 +204,7 @@ internal static class RequestBody
     {
         try
         {
-            var reader = new Utf8JsonReader(WithoutMark(body), new JsonReaderOptions { MaxDepth = JsonContract.Options.MaxDepth });
+            var reader = new Utf8JsonReader(WithoutMark(body), ReaderOptions);
             if (JsonSerializer.Deserialize<T>(ref reader, JsonContract.Options) is not { } contract)
             {
                 return NotAnObject;
@@ -230,7 +232,8 @@ internal static class RequestBody
 
     /// <summary>
     /// Explains an exception: the reader's own are about JSON, the serializer's about fields. Their messages are not passed on, because
-    /// they name .NET types and repeat the caller's text.
+    /// they name .NET types and repeat the caller's text. They are compared, because System.Text.Json has no codes of errors: the unit
+    /// tests of this class fail when .NET changes its words.
     /// </summary>
     private static RelayError Explain(JsonException exception)
     {

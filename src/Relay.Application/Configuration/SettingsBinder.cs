@@ -16,6 +16,9 @@ public sealed record SettingsTrial(Action Run);
 /// <summary>Binds options classes whose properties carry <see cref="SettingAttribute"/>.</summary>
 public static class SettingsBinder
 {
+    /// <summary>The value of a setting in the notation that an operator writes.</summary>
+    public static string Format(object? value) => SettingParser.Format(value);
+
     /// <summary>
     /// Registers an options class, bound to the flat names, range-checked, and validated when the host starts: every
     /// problem of every class is reported at once.

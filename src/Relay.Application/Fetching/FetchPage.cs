@@ -20,7 +20,7 @@ public sealed record FetchPageCommand(RequestContext Context, FetchRequest Reque
 
 public sealed record FetchedPage(FetchReply Reply, Page Page);
 
-/// <summary>Judges the URL here, behind admission: a refused URL is charged, so that trying out the rules is not free.</summary>
+/// <summary>Judges the URL's text behind admission: a refused URL is charged, so that trying out the rules is not free.</summary>
 internal sealed class FetchPageHandler(
     IPageFetcher fetcher,
     IPageReader reader,
@@ -43,7 +43,7 @@ internal sealed class FetchPageHandler(
         var started = clock.GetTimestamp();
         var (context, request) = (command.Context, command.Request);
         var trace = context.Fetch = new FetchTrace();
-        var result = await FetchAsync(context.Caller, request, trace, cancellationToken);
+        var result = await MeasureAsync(context.Caller, request, trace, cancellationToken);
         if (result.Error?.Code == ErrorCode.FetchFailed)
         {
             var elapsed = clock.GetElapsedTime(trace.HopBeganAt ?? started);
@@ -53,7 +53,7 @@ internal sealed class FetchPageHandler(
         return result;
     }
 
-    private async Task<Result<FetchedPage>> FetchAsync(
+    private async Task<Result<FetchedPage>> MeasureAsync(
         ApiKey caller,
         FetchRequest request,
         FetchTrace trace,
@@ -62,12 +62,17 @@ internal sealed class FetchPageHandler(
     {
         var started = clock.GetTimestamp();
         using var span = RelayTracing.Source.StartActivity("fetch", ActivityKind.Client);
-        string? outcome = ErrorCode.ClientClosed.WireName();
+        string? outcome = null;
         try
         {
-            var result = await TryFetchAsync(caller, request, trace, span, started, cancellationToken);
+            var result = await FetchAsync(caller, request, trace, span, started, cancellationToken);
             outcome = trace.Failure ?? result.Error?.WireName;
             return result;
+        }
+        catch (Exception exception)
+        {
+            outcome = ErrorName.Of(exception, cancellationToken);
+            throw;
         }
         finally
         {
@@ -77,7 +82,7 @@ internal sealed class FetchPageHandler(
         }
     }
 
-    private async Task<Result<FetchedPage>> TryFetchAsync(
+    private async Task<Result<FetchedPage>> FetchAsync(
         ApiKey caller,
         FetchRequest request,
         FetchTrace trace,
@@ -123,19 +128,12 @@ internal sealed class FetchPageHandler(
         {
             if (reply.Document.Kind == DocumentKind.Pdf)
             {
-                if (!(await pdfs.ReadAsync(reply.Document.Body, caller.Id, deadline.Token)).TryGet(out var text, out var unread))
+                if (!(await ReadPdfAsync(reply.Document, caller, trace, deadline.Token)).TryGet(out var document, out var unread))
                 {
-                    trace.Failure = unread.Code == ErrorCode.UnsupportedContentType ? "pdf_unreadable" : null;
-                    return reply.Document.IsWhole || unread.Code != ErrorCode.UnsupportedContentType
-                        ? unread
-                        : new RelayError(
-                            ErrorCode.TooLarge,
-                            $"Of the PDF only the beginning came, of at most {options.Value.MaxPageBytes} bytes, and it can't be read "
-                                + $"without its end. The operator can raise FETCH_MAX_PAGE_BYTES."
-                        );
+                    return unread;
                 }
 
-                reply = reply with { Document = reply.Document with { Pdf = text } };
+                reply = reply with { Document = document };
             }
 
             return reader
@@ -152,5 +150,32 @@ internal sealed class FetchPageHandler(
                 $"The page was not read within {options.Value.Timeout.TotalSeconds:0.###} s. Ask for it as HTML without 'strip'."
             );
         }
+    }
+
+    private async Task<Result<FetchedDocument>> ReadPdfAsync(
+        FetchedDocument document,
+        ApiKey caller,
+        FetchTrace trace,
+        CancellationToken cancellationToken
+    )
+    {
+        if ((await pdfs.ReadAsync(document.Body, caller.Id, cancellationToken)).TryGet(out var text, out var error))
+        {
+            return document with { Pdf = text };
+        }
+
+        if (error.Code != ErrorCode.UnsupportedContentType)
+        {
+            return error;
+        }
+
+        trace.Failure = "pdf_unreadable";
+        return document.IsWhole
+            ? error
+            : new RelayError(
+                ErrorCode.TooLarge,
+                $"The PDF is larger than {options.Value.MaxPageBytes} bytes, so only its beginning was read, and it can't be read without "
+                    + "its end. The operator can raise FETCH_MAX_PAGE_BYTES."
+            );
     }
 }

@@ -8,7 +8,7 @@ using Relay.Domain.Models;
 namespace Relay.Application.Keys;
 
 /// <summary>Mints a key. The secret is in the answer and nowhere else.</summary>
-/// <param name="Label">A label that no active key has.</param>
+/// <param name="Label">A label that no key has, apart from revoked ones.</param>
 /// <param name="Limits">Its own limits.</param>
 /// <param name="Scopes">The scopes of the key.</param>
 /// <param name="Models">The only models it may name; null for all.</param>

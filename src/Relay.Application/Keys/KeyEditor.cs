@@ -11,7 +11,7 @@ internal sealed class KeyEditor(IKeyRepository repository, IAuditLog auditLog, T
     /// <summary>Adds a key, unless its label is taken.</summary>
     public async Task<Result<AddedKey>> AddAsync(
         KeyLabel label,
-        Func<ApiKey, ApiKey> adorn,
+        Func<ApiKey, ApiKey> configure,
         RequestContext? by,
         CancellationToken cancellationToken
     )
@@ -29,7 +29,7 @@ internal sealed class KeyEditor(IKeyRepository repository, IAuditLog auditLog, T
                 }
 
                 var (key, secret) = ApiKey.Create(label, clock.GetUtcNow());
-                key = adorn(key);
+                key = configure(key);
                 return ((IReadOnlyList<ApiKey>)[.. keys, key], new AddedKey(key, secret));
             },
             cancellationToken
@@ -42,7 +42,7 @@ internal sealed class KeyEditor(IKeyRepository repository, IAuditLog auditLog, T
         return added;
     }
 
-    /// <summary>Changes a key that is not revoked, by a function of the key and the time. The audit log names the action.</summary>
+    /// <summary>Applies a change to a key that is not revoked. The action is the change's name in the audit log.</summary>
     public async Task<Result<T>> ChangeAsync<T>(
         KeyReference which,
         string action,
@@ -73,20 +73,16 @@ internal sealed class KeyEditor(IKeyRepository repository, IAuditLog auditLog, T
         return outcome.Value;
     }
 
-    /// <summary>The error for a label or an id that no active key has. An id is the caller's free text and is not repeated.</summary>
+    /// <summary>The error for no key, or a revoked one. An id is the caller's free text and is not repeated.</summary>
     private static RelayError NoSuchKey(KeyReference which) =>
         which switch
         {
             { Id: null } => new RelayError(
                 ErrorCode.NotFound,
-                $"There is no active key '{which.Label}'. 'relayctl keys list' shows the active keys.",
+                $"There is no key '{which.Label}', or it is revoked. 'relayctl keys list' shows the keys.",
                 "label"
             ),
-            { Label: null } => new RelayError(
-                ErrorCode.NotFound,
-                "There is no active key with this id. It may have been revoked meanwhile.",
-                "id"
-            ),
+            { Label: null } => new RelayError(ErrorCode.NotFound, "There is no key with this id, or it was revoked meanwhile.", "id"),
             _ => new RelayError(ErrorCode.NotFound, $"The key of this id does not have the label '{which.Label}', or is revoked.", "label"),
         };
 

@@ -41,12 +41,17 @@ internal sealed class AdmissionBehavior<TRequest, TResponse>(Admission admission
     {
         using var span = RelayTracing.Source.StartActivity("queue");
         span?.SetTag("relay.bucket", request.Bucket.WireName());
-        string? outcome = ErrorCode.ClientClosed.WireName();
+        string? outcome = null;
         try
         {
             var result = await admission.AdmitAsync(request, cancellationToken);
             outcome = result.Error?.WireName;
             return result;
+        }
+        catch (Exception exception)
+        {
+            outcome = ErrorName.Of(exception, cancellationToken);
+            throw;
         }
         finally
         {

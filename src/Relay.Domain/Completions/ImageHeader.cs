@@ -21,7 +21,7 @@ internal readonly record struct ImageHeader(string MediaType, int Width, int Hei
         : bytes.StartsWith("RIFF"u8) && bytes.Length >= 12 && bytes[8..].StartsWith("WEBP"u8) ? "image/webp"
         : null;
 
-    /// <summary>Reads a header; null for a picture without a size in the place that its kind has for it.</summary>
+    /// <summary>Reads a header; null when it holds no valid size.</summary>
     public static ImageHeader? Read(ReadOnlySpan<byte> bytes)
     {
         var kind = KindOf(bytes);
@@ -51,9 +51,12 @@ internal readonly record struct ImageHeader(string MediaType, int Width, int Hei
         );
     }
 
-    /// <summary>The largest frame before the first scan. Pictures in the metadata lie inside segments, which are skipped.</summary>
+    /// <summary>A size that holds every frame before the first scan. Metadata lies in segments, which are skipped.</summary>
     private static (int Width, int Height)? ReadJpeg(ReadOnlySpan<byte> bytes)
     {
+        const byte HuffmanTables = 0xC4;
+        const byte Reserved = 0xC8;
+        const byte ArithmeticTables = 0xCC;
         (int Width, int Height)? largest = null;
         var at = 2;
         while (at + 4 <= bytes.Length && bytes[at] == 0xFF)
@@ -82,7 +85,7 @@ internal readonly record struct ImageHeader(string MediaType, int Width, int Hei
                 return null;
             }
 
-            if (marker is >= 0xC0 and <= 0xCF and not (0xC4 or 0xC8 or 0xCC))
+            if (marker is >= 0xC0 and <= 0xCF and not (HuffmanTables or Reserved or ArithmeticTables))
             {
                 if (length < 7)
                 {
@@ -95,7 +98,7 @@ internal readonly record struct ImageHeader(string MediaType, int Width, int Hei
                 );
                 if (height == 0 || width == 0)
                 {
-                    return null; // Only the end of the scan tells the height.
+                    return null; // A height of 0 stands for one that only the end of the scan tells.
                 }
 
                 largest = (Math.Max(largest?.Width ?? 0, width), Math.Max(largest?.Height ?? 0, height));
@@ -104,7 +107,7 @@ internal readonly record struct ImageHeader(string MediaType, int Width, int Hei
             at += 2 + length;
         }
 
-        return null; // A picture has a scan.
+        return null; // Without a scan it is not a valid JPEG.
     }
 
     /// <summary>
@@ -113,6 +116,8 @@ internal readonly record struct ImageHeader(string MediaType, int Width, int Hei
     private static (int Width, int Height)? ReadGif(ReadOnlySpan<byte> bytes)
     {
         const int HeaderLength = 13;
+        const byte Extension = 0x21;
+        const byte Frame = 0x2C;
         if (bytes.Length < HeaderLength)
         {
             return null;
@@ -125,11 +130,11 @@ internal readonly record struct ImageHeader(string MediaType, int Width, int Hei
         var at = HeaderLength + ColorTableLength(bytes[10]);
         while (at < bytes.Length)
         {
-            if (bytes[at] == 0x21)
+            if (bytes[at] == Extension)
             {
                 at = SkipBlocks(bytes, at + 2);
             }
-            else if (bytes[at] == 0x2C && at + 10 <= bytes.Length)
+            else if (bytes[at] == Frame && at + 10 <= bytes.Length)
             {
                 width = Math.Max(
                     width,
@@ -152,7 +157,7 @@ internal readonly record struct ImageHeader(string MediaType, int Width, int Hei
 
     private static int ColorTableLength(byte flags) => (flags & 0x80) == 0 ? 0 : 3 << ((flags & 7) + 1);
 
-    /// <summary>The place after a row of blocks, each with its length before it, up to an empty one.</summary>
+    /// <summary>Skips length-prefixed blocks and the empty one that ends them.</summary>
     private static int SkipBlocks(ReadOnlySpan<byte> bytes, int at)
     {
         while (at < bytes.Length && bytes[at] != 0)

@@ -22,7 +22,7 @@ public sealed record ApiKey(string Id, KeyLabel Label, KeyHash Hash, string Pref
     /// <summary>UTC; null for a key that does not expire.</summary>
     public DateTimeOffset? ExpiresAt { get; init; }
 
-    /// <summary>UTC; null while it works.</summary>
+    /// <summary>UTC; null for a key that is not revoked.</summary>
     public DateTimeOffset? RevokedAt { get; init; }
 
     /// <summary>The time when the secret was last replaced, UTC; null for a key that still has its first one.</summary>
@@ -51,16 +51,16 @@ public sealed record ApiKey(string Id, KeyLabel Label, KeyHash Hash, string Pref
         return (new ApiKey(id, label, secret.Hash, secret.Prefix, now), secret);
     }
 
-    /// <summary>Whether the key works now.</summary>
-    public bool IsActive(DateTimeOffset now) => RevokedAt is null && !(ExpiresAt <= now);
+    /// <summary>Whether the key is neither revoked nor expired.</summary>
+    public bool IsActive(DateTimeOffset now) => RevokedAt is null && (ExpiresAt is not { } end || end > now);
 
     /// <summary>The time until which a replaced secret still works; null when none does.</summary>
     public DateTimeOffset? OldSecretUntil(DateTimeOffset now) =>
         Retired.Where(retired => retired.Until > now).Max(retired => (DateTimeOffset?)retired.Until);
 
-    /// <summary>Whether a secret with this hash is one of the key's secrets now.</summary>
-    public bool Accepts(KeyHash hash, DateTimeOffset now) =>
-        Hash.FixedTimeEquals(hash) || Retired.Any(retired => retired.Until > now && retired.Hash.FixedTimeEquals(hash));
+    /// <summary>Whether the key works now, and a secret with this hash is one of its secrets.</summary>
+    public bool Opens(KeyHash hash, DateTimeOffset now) =>
+        IsActive(now) && (Hash.FixedTimeEquals(hash) || Retired.Any(retired => retired.Until > now && retired.Hash.FixedTimeEquals(hash)));
 
     /// <summary>Whether the key may use the model.</summary>
     public bool Allows(ModelName model) => Models is null || Models.Any(own => own.Covers(model));
@@ -83,9 +83,7 @@ public sealed record ApiKey(string Id, KeyLabel Label, KeyHash Hash, string Pref
         return (this with { Hash = secret.Hash, Prefix = secret.Prefix, RotatedAt = now, Retired = [.. retired] }, secret);
     }
 
-    /// <summary>
-    /// The same key with the secrets of another copy of it, when those are newer: no copy brings back a secret that was replaced.
-    /// </summary>
+    /// <summary>The same key with another copy's secrets, if newer: an older copy never restores a replaced secret.</summary>
     public ApiKey WithNewerSecretsOf(ApiKey other) =>
         (other.RotatedAt ?? other.CreatedAt) > (RotatedAt ?? CreatedAt)
             ? this with

@@ -52,6 +52,17 @@ internal sealed class ClaudeEnvironment(
         [ClaudeAuth.Vertex] = ["CLOUD_ML_REGION", "ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_APPLICATION_CREDENTIALS"],
     };
 
+    /// <summary>Variables that Claude Code knows and that settings of the relay replace.</summary>
+    private static readonly string[] NeverUsed =
+    [
+        "ANTHROPIC_BASE_URL",
+        "ANTHROPIC_AUTH_TOKEN",
+        "ANTHROPIC_MODEL",
+        "ANTHROPIC_SMALL_FAST_MODEL",
+        "ANTHROPIC_CUSTOM_HEADERS",
+        "CLAUDE_CONFIG_DIR",
+    ];
+
     /// <summary>Every variable that some mode of <c>CLAUDE_AUTH</c> passes on. They may stand in <c>config.env</c>, too.</summary>
     public static IEnumerable<string> CredentialVariables => CredentialNames.Values.SelectMany(names => names);
 
@@ -89,21 +100,17 @@ internal sealed class ClaudeEnvironment(
             .Select(pair => Path.GetFullPath(pair.Value))
             .Where(File.Exists);
 
-    /// <summary>Credential variables of another mode, which are set here and were left out.</summary>
-    public IEnumerable<string> StrayVariables =>
+    /// <summary>Variables that are set here and were left out: credentials of another mode, and those that no mode uses.</summary>
+    public IEnumerable<StrayVariable> StrayVariables =>
         CredentialNames
             .Where(pair => pair.Key != options.Value.Auth)
-            .SelectMany(pair => pair.Value)
-            .Where(name => name.StartsWith("ANTHROPIC_", StringComparison.Ordinal) || name.StartsWith("CLAUDE_", StringComparison.Ordinal))
-            .Concat([
-                "ANTHROPIC_BASE_URL",
-                "ANTHROPIC_AUTH_TOKEN",
-                "ANTHROPIC_MODEL",
-                "ANTHROPIC_SMALL_FAST_MODEL",
-                "ANTHROPIC_CUSTOM_HEADERS",
-                "CLAUDE_CONFIG_DIR",
-            ])
-            .Where(name => !string.IsNullOrEmpty(configuration[name]));
+            .SelectMany(pair => pair.Value.Select(name => new StrayVariable(name, pair.Key)))
+            .Where(variable =>
+                variable.Name.StartsWith("ANTHROPIC_", StringComparison.Ordinal)
+                || variable.Name.StartsWith("CLAUDE_", StringComparison.Ordinal)
+            )
+            .Concat(NeverUsed.Select(name => new StrayVariable(name, null)))
+            .Where(variable => !string.IsNullOrEmpty(configuration[variable.Name]));
 
     /// <summary>Whether a variable may not be passed by name, because a setting or the lockdown controls it.</summary>
     public static bool IsReserved(string name) =>

@@ -74,7 +74,7 @@ internal sealed class ClaudeProcesses(
                 Detail = violation,
             }
         );
-        state.Doubt(process.Generation);
+        state.ReportViolation(process.Generation);
     }
 
     /// <summary>Ends a process whose request differed from its caller's. None of it left, so the engine stays in service.</summary>

@@ -16,7 +16,7 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login, Time
         RetryAfter: TimeSpan.FromSeconds(2)
     );
 
-    private readonly WakeSignal _doubts = new();
+    private readonly WakeSignal _wake = new();
 
     private volatile Snapshot _snapshot = new(null, NotChecked, null, null);
     private int _generations;
@@ -50,7 +50,10 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login, Time
     public EngineGeneration? Current => sandbox.FindManagedPolicy() is null ? _snapshot.Generation : null;
 
     /// <summary>The reason why no CLI is in use.</summary>
-    public RelayError? Problem => sandbox.FindManagedPolicy() is { } policy ? ManagedPolicy(policy) : _snapshot.Problem;
+    public RelayError? Problem => PolicyProblem ?? _snapshot.Problem;
+
+    /// <summary>The error while a managed policy would reach into completions; null without one.</summary>
+    public RelayError? PolicyProblem => sandbox.FindManagedPolicy() is { } policy ? ManagedPolicy(policy) : null;
 
     public EngineGeneration EnterService(ClaudeBinary binary, Version version)
     {
@@ -64,34 +67,35 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login, Time
         Set(new Snapshot(null, problem, version ?? _snapshot.LastVersion, null));
 
     /// <summary>Leaves service because a process of this generation failed its lockdown check, and has the self-test run at once.</summary>
-    public void Doubt(EngineGeneration generation)
+    public void ReportViolation(EngineGeneration generation)
     {
         if (_snapshot.Generation?.Number == generation.Number)
         {
             LeaveService(Violation);
         }
 
-        _doubts.Wake();
+        _wake.Wake();
     }
 
     /// <summary>Has the self-test run again at once. Processes serve meanwhile.</summary>
     public void Recheck()
     {
         _isRecheckDue = true;
-        _doubts.Wake();
+        _wake.Wake();
     }
 
     /// <summary>Whether the self-test is to run although nothing changed. The answer is given once.</summary>
     public bool TakeRecheck() => Interlocked.Exchange(ref _isRecheckDue, false);
 
-    public async Task WaitForDoubtAsync(TimeSpan time, TimeProvider clock, CancellationToken cancellationToken)
+    /// <summary>Waits until the self-test is to run at once, or until the time is over.</summary>
+    public async Task WaitForWakeAsync(TimeSpan time, CancellationToken cancellationToken)
     {
         using var deadline = new Deadline(time, clock, cancellationToken);
-        await _doubts.WaitAsync(deadline.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _wake.WaitAsync(deadline.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         cancellationToken.ThrowIfCancellationRequested();
     }
 
-    public void Dispose() => _doubts.Dispose();
+    public void Dispose() => _wake.Dispose();
 
     /// <summary>The error that callers get for a violation. It does not tell the finding.</summary>
     public static RelayError Violation { get; } =

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Relay.Application.Auditing;
+using Relay.Application.Configuration;
 using Relay.Application.Telemetry;
 using Relay.Domain;
 using Relay.Infrastructure.Home;
@@ -9,9 +10,9 @@ using Relay.Infrastructure.Home;
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>
-/// Keeps the engine's state true. It tests the jail at start, and runs the self-test at start, after every change of the CLI binary and
-/// after every doubt. While something is missing it tries again with growing pauses. An update that fails the self-test is skipped where
-/// the previous executable is still there.
+/// Keeps the engine's state true. It tests the jail at start, and runs the self-test at start, after every change of the executable, after
+/// every lockdown violation and after every request of another form. While something is missing it tries again with growing pauses. An
+/// update that fails the self-test is skipped if the previous executable is still there.
 /// </summary>
 internal sealed class EngineSupervisor(
     EngineState state,
@@ -35,7 +36,7 @@ internal sealed class EngineSupervisor(
     private static readonly TimeSpan RecheckPause = TimeSpan.FromMinutes(1);
 
     private RelayError? _reported;
-    private ClaudeBinary? _passedOver;
+    private ClaudeBinary? _skipped;
     private long _recheckedAt;
 
     public override async Task StartAsync(CancellationToken cancellationToken)
@@ -54,12 +55,12 @@ internal sealed class EngineSupervisor(
             logger.LogWarning("Claude Code runs without a jail: {Reason}. Its own lockdown still holds", sandbox.Note);
         }
 
-        if (environment.StrayVariables.Distinct(StringComparer.Ordinal).ToList() is { Count: > 0 } stray)
+        if (environment.StrayVariables.Select(variable => variable.Name).ToList() is { Count: > 0 } stray)
         {
             logger.LogWarning(
                 "{Variables} are set here but not given to Claude Code: CLAUDE_AUTH={Mode} does not use them",
                 stray,
-                options.Value.Auth
+                SettingsBinder.Format(options.Value.Auth)
             );
         }
 
@@ -89,7 +90,7 @@ internal sealed class EngineSupervisor(
             }
 
             pause = state.Current is not null ? FirstRetry : TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, LastRetry.Ticks));
-            await state.WaitForDoubtAsync(state.Current is not null ? BinaryCheckInterval : pause, clock, stoppingToken);
+            await state.WaitForWakeAsync(state.Current is not null ? BinaryCheckInterval : pause, stoppingToken);
         }
     }
 
@@ -101,7 +102,7 @@ internal sealed class EngineSupervisor(
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // Without an answer the relay does not go on without a jail.
+            // If the probe fails, the relay does not start, rather than run unjailed.
             return $"The jail could not be tried: {exception.Message} Free space on the disk of {home.Path}, or give the directory to "
                 + $"this user.";
         }
@@ -109,27 +110,49 @@ internal sealed class EngineSupervisor(
 
     private async Task CheckAsync(CancellationToken cancellationToken)
     {
-        if (!locator.Find().TryGet(out var binary, out var missing))
+        if (!locator.Find().TryGet(out var found, out var missing))
         {
-            Refuse(new SelfTestReport(null, missing));
+            Refuse(new SelfTestReport.Failed(null, missing));
             return;
         }
 
         var current = state.Current;
-        if (current is not null && binary == _passedOver && current.Binary.IsUnchanged)
+        if (current is not null && (found == current.Binary || (found == _skipped && current.Binary.IsUnchanged)))
         {
-            binary = current.Binary;
+            await RepeatAsync(current, cancellationToken);
         }
+        else
+        {
+            await AdoptAsync(found, current, cancellationToken);
+        }
+    }
 
-        var isSame = current?.Binary == binary;
-        if (isSame && (clock.GetElapsedTime(_recheckedAt) < RecheckPause || !state.TakeRecheck()))
+    /// <summary>Repeats the self-test of the executable that serves, where a repetition is due.</summary>
+    private async Task RepeatAsync(EngineGeneration current, CancellationToken cancellationToken)
+    {
+        if (clock.GetElapsedTime(_recheckedAt) < RecheckPause || !state.TakeRecheck())
         {
             return;
         }
 
-        _recheckedAt = isSame ? clock.GetTimestamp() : _recheckedAt;
+        _recheckedAt = clock.GetTimestamp();
+        switch (await selfTest.RunAsync(current.Binary, cancellationToken))
+        {
+            case SelfTestReport.Failed { Violation: null, Problem: var problem }:
+                // A busy machine or a full disk is not a reason to stop a Claude Code that has passed before.
+                logger.LogWarning("The self-test could not be repeated: {Problem} It is tried again", problem.Message);
+                state.Recheck();
+                break;
+            case SelfTestReport.Failed failed:
+                Refuse(failed);
+                break;
+        }
+    }
 
-        if (current is not null && !isSame)
+    /// <summary>Lets another executable serve if it passes the self-test.</summary>
+    private async Task AdoptAsync(ClaudeBinary found, EngineGeneration? current, CancellationToken cancellationToken)
+    {
+        if (current is not null)
         {
             logger.LogInformation("The claude executable changed; testing it before it serves");
             state.LeaveService(
@@ -137,39 +160,29 @@ internal sealed class EngineSupervisor(
             );
         }
 
-        if (sandbox.FindManagedPolicy() is not null && state.Problem is { } policy)
+        if (state.PolicyProblem is { } policy)
         {
-            Refuse(new SelfTestReport(null, policy));
+            Refuse(new SelfTestReport.Failed(null, policy));
             return;
         }
 
-        var report = await selfTest.RunAsync(binary, cancellationToken);
-        if (report is { Problem: null, Version: { } version })
+        switch (await selfTest.RunAsync(found, cancellationToken))
         {
-            if (!isSame)
-            {
-                Serve(binary, version);
-            }
-        }
-        else if (report.Violation is { } violation && current is not null && !isSame && current.Binary.IsUnchanged)
-        {
-            PassOver(binary, violation, current);
-        }
-        else if (isSame && report.Violation is null)
-        {
-            // A busy machine or a full disk is not a reason to stop a Claude Code that has passed before.
-            logger.LogWarning("The self-test could not be repeated: {Problem} It is tried again", report.Problem!.Message);
-            state.Recheck();
-        }
-        else
-        {
-            Refuse(report);
+            case SelfTestReport.Passed passed:
+                Serve(found, passed.Version);
+                break;
+            case SelfTestReport.Failed { Violation: { } violation } when current is { Binary.IsUnchanged: true }:
+                Skip(found, violation, current);
+                break;
+            case SelfTestReport.Failed failed:
+                Refuse(failed);
+                break;
         }
     }
 
-    private void PassOver(ClaudeBinary update, string violation, EngineGeneration accepted)
+    private void Skip(ClaudeBinary update, string violation, EngineGeneration accepted)
     {
-        _passedOver = update;
+        _skipped = update;
         metrics.LockdownViolated(inSelfTest: true);
         logger.LogError(
             "The updated Claude Code at {Path} failed the lockdown self-test: {Violation}. The relay goes on with {Version} at "
@@ -200,9 +213,9 @@ internal sealed class EngineSupervisor(
         }
     }
 
-    private void Refuse(SelfTestReport report)
+    private void Refuse(SelfTestReport.Failed report)
     {
-        var problem = report.Problem!;
+        var problem = report.Problem;
         state.LeaveService(problem, report.Version);
         if (_reported == problem)
         {

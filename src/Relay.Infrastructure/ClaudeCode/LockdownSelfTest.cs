@@ -36,7 +36,7 @@ internal sealed class LockdownSelfTest(
             version = await ReadVersionAsync(binary, cancellationToken);
             if (version is null)
             {
-                return new SelfTestReport(
+                return new SelfTestReport.Failed(
                     null,
                     new RelayError(
                         ErrorCode.ClaudeMissing,
@@ -47,7 +47,7 @@ internal sealed class LockdownSelfTest(
 
             if (version < ClaudeBinary.MinimumVersion)
             {
-                return new SelfTestReport(
+                return new SelfTestReport.Failed(
                     version,
                     new RelayError(
                         ErrorCode.ClaudeMissing,
@@ -60,13 +60,13 @@ internal sealed class LockdownSelfTest(
         }
         catch (ClaudeProtocolException exception) when (exception.IsDifference)
         {
-            return new SelfTestReport(version, EngineState.OtherForm(version, exception.Message), exception.Message);
+            return new SelfTestReport.Failed(version, EngineState.OtherForm(version, exception.Message), exception.Message);
         }
         catch (ClaudeProtocolException exception)
         {
             // Logged, not told to callers: the text of a program that fails names files of this host.
             logger.LogError("The self-test of {Path} broke off: {Problem}", binary.Path, exception.Message);
-            return new SelfTestReport(
+            return new SelfTestReport.Failed(
                 version,
                 new RelayError(
                     ErrorCode.ClaudeMissing,
@@ -78,7 +78,7 @@ internal sealed class LockdownSelfTest(
         catch (Exception exception) when (exception is Win32Exception or IOException or UnauthorizedAccessException)
         {
             logger.LogError(exception, "{Path} can't be started", binary.Path);
-            return new SelfTestReport(
+            return new SelfTestReport.Failed(
                 version,
                 new RelayError(ErrorCode.ClaudeMissing, "Claude Code can't be started. The relay's log says why.")
             );
@@ -102,12 +102,12 @@ internal sealed class LockdownSelfTest(
         var found = await process.PrepareAsync(preparation.System, schema: null, cancellationToken);
         if (found.Violation is not null)
         {
-            return new SelfTestReport(generation.Version, EngineState.Violation, found.Violation);
+            return new SelfTestReport.Failed(generation.Version, EngineState.Violation, found.Violation);
         }
 
         if (found.IsLoggedIn == false || (gate.IsInForce && !credentials.IsPresent))
         {
-            return new SelfTestReport(
+            return new SelfTestReport.Failed(
                 generation.Version,
                 new RelayError(
                     ErrorCode.NotLoggedIn,
@@ -128,7 +128,7 @@ internal sealed class LockdownSelfTest(
             );
         }
 
-        return new SelfTestReport(generation.Version, null);
+        return new SelfTestReport.Passed(generation.Version);
     }
 
     private async Task<Version?> ReadVersionAsync(ClaudeBinary binary, CancellationToken cancellationToken)
@@ -158,6 +158,3 @@ internal sealed class LockdownSelfTest(
         }
     }
 }
-
-/// <summary>The result of a self-test.</summary>
-internal sealed record SelfTestReport(Version? Version, RelayError? Problem, string? Violation = null);

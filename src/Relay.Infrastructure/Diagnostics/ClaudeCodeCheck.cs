@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Relay.Application.Configuration;
 using Relay.Application.Diagnostics;
 using Relay.Domain;
 using Relay.Infrastructure.ClaudeCode;
@@ -18,21 +19,15 @@ internal sealed class ClaudeCodeCheck(
     IOptions<ClaudeCodeOptions> options
 ) : IDiagnosticCheck
 {
+    private const string LockedDown = "Claude Code, started in the same way as for completions, has no tools, commands or servers.";
+
     private static readonly TimeSpan SoonEnding = TimeSpan.FromDays(7);
 
     public DiagnosticArea Area => DiagnosticArea.ClaudeCode;
 
     public string Name => "claude";
 
-    private string Mode =>
-        options.Value.Auth switch
-        {
-            ClaudeAuth.Login => "login",
-            ClaudeAuth.OauthToken => "oauth-token",
-            ClaudeAuth.ApiKey => "api-key",
-            ClaudeAuth.Bedrock => "bedrock",
-            _ => "vertex",
-        };
+    private string Mode => SettingsBinder.Format(options.Value.Auth);
 
     public async Task<IReadOnlyList<Finding>> RunAsync(DiagnoseQuery query, CancellationToken cancellationToken)
     {
@@ -41,13 +36,13 @@ internal sealed class ClaudeCodeCheck(
         {
             findings.Add(Finding.Pass(Name, $"Claude Code is {binary.Path}."));
             var report = await selfTest.RunAsync(binary, cancellationToken);
-            findings.Add(OfVersion(report));
-            findings.Add(OfLockdown(report, options.Value.UsesGate));
-            findings.Add(await OfLoginAsync(binary, report, cancellationToken));
-            findings.AddRange(OfLoginsEnd());
-            if (query.WithCall && report is { Problem: null, Version: { } version })
+            findings.Add(CheckVersion(report));
+            findings.Add(CheckLockdown(report, options.Value.UsesGate));
+            findings.Add(await CheckLoginAsync(binary, report, cancellationToken));
+            findings.AddRange(CheckLoginEnd());
+            if (query.WithCall && report is SelfTestReport.Passed { Version: var version })
             {
-                findings.Add(OfCall(await trial.RunAsync(new EngineGeneration(0, binary, version), cancellationToken)));
+                findings.Add(DescribeCall(await trial.RunAsync(new EngineGeneration(0, binary, version), cancellationToken)));
             }
             else if (query.WithCall)
             {
@@ -59,62 +54,70 @@ internal sealed class ClaudeCodeCheck(
             findings.Add(Finding.Fail(Name, missing.Message));
         }
 
-        findings.AddRange(OfStrayVariables());
+        findings.AddRange(environment.StrayVariables.Select(variable => DescribeStray(variable, Mode)));
         return findings;
     }
 
-    private static Finding OfVersion(SelfTestReport report) =>
+    private static Finding CheckVersion(SelfTestReport report) =>
         report switch
         {
-            { Version: null } => Finding.Fail(
+            SelfTestReport.Passed passed => CheckVersion(passed.Version),
+            SelfTestReport.Failed { Version: { } version } => CheckVersion(version),
+            SelfTestReport.Failed failed => Finding.Fail(
                 "version",
-                report.Problem?.Message ?? "Claude Code does not tell its version.",
+                failed.Problem.Message,
                 "Run 'claude --version' as this user, and check CLAUDE_BIN."
             ),
-            { Version: { } version } when version < ClaudeBinary.MinimumVersion => Finding.Fail(
+            _ => throw new ArgumentOutOfRangeException(nameof(report)),
+        };
+
+    private static Finding CheckVersion(Version version) =>
+        version < ClaudeBinary.MinimumVersion
+            ? Finding.Fail(
                 "version",
                 $"Claude Code {version} is too old: the lockdown needs {ClaudeBinary.MinimumVersion} or later.",
                 "Run 'claude update'."
-            ),
-            { Version: { } version } when version > ClaudeBinary.NewestTestedVersion => Finding.Warn(
+            )
+        : version > ClaudeBinary.NewestTestedVersion
+            ? Finding.Warn(
                 "version",
                 $"Claude Code {version} is newer than {ClaudeBinary.NewestTestedVersion}, the newest this relay was tested with.",
                 "The self-test decides whether it may serve; look for a newer version of the relay."
-            ),
-            { Version: { } version } => Finding.Pass(
-                "version",
-                $"Claude Code {version} is in the tested range ({ClaudeBinary.MinimumVersion} to {ClaudeBinary.NewestTestedVersion})."
-            ),
-        };
+            )
+        : Finding.Pass(
+            "version",
+            $"Claude Code {version} is in the tested range ({ClaudeBinary.MinimumVersion} to {ClaudeBinary.NewestTestedVersion})."
+        );
 
-    private static Finding OfLockdown(SelfTestReport report, bool usesGate) =>
+    internal static Finding CheckLockdown(SelfTestReport report, bool usesGate) =>
         report switch
         {
-            { Violation: { } violation } => Finding.Fail(
+            SelfTestReport.Failed { Violation: { } violation } => Finding.Fail(
                 "lockdown",
                 $"The self-test failed: {violation}. No completion would run.",
                 "Install a tested version of Claude Code, or see SECURITY.md."
             ),
-            { Problem: null or { Code: ErrorCode.NotLoggedIn } } => Finding.Pass(
+            SelfTestReport.Passed passed when usesGate => Finding.Pass(
                 "lockdown",
-                "A process started as completions are can't act: no tools, no commands, no servers."
-                    + (usesGate ? $" The requests of Claude Code {report.Version} had the expected form just now." : string.Empty)
+                $"{LockedDown} The requests of Claude Code {passed.Version} had the expected form just now."
             ),
-            _ => Finding.Fail("lockdown", $"Not tested: {report.Problem.Message}"),
+            // Without a login the self-test ends before it looks at a request.
+            SelfTestReport.Failed { Problem: { Code: not ErrorCode.NotLoggedIn } problem } => Finding.Fail(
+                "lockdown",
+                $"Not tested: {problem.Message}"
+            ),
+            _ => Finding.Pass("lockdown", LockedDown),
         };
 
-    private async Task<Finding> OfLoginAsync(ClaudeBinary binary, SelfTestReport report, CancellationToken cancellationToken)
+    private async Task<Finding> CheckLoginAsync(ClaudeBinary binary, SelfTestReport report, CancellationToken cancellationToken)
     {
         const string check = "login";
         var where = environment.LoginDirectory is { } directory ? $"CLAUDE_AUTH={Mode} ({directory})" : $"CLAUDE_AUTH={Mode}";
-        if (report.Problem is { Code: ErrorCode.NotLoggedIn })
+        if (report is SelfTestReport.Failed { Problem: var problem })
         {
-            return Finding.Fail(check, $"{where}: not logged in.", HowToLogIn);
-        }
-
-        if (report.Problem is not null)
-        {
-            return Finding.Fail(check, $"{where}: not tested, because Claude Code failed before.");
+            return problem.Code == ErrorCode.NotLoggedIn
+                ? Finding.Fail(check, $"{where}: not logged in.", HowToLogIn)
+                : Finding.Fail(check, $"{where}: not tested, because Claude Code failed before.");
         }
 
         if (options.Value.UsesGate)
@@ -128,11 +131,11 @@ internal sealed class ClaudeCodeCheck(
         {
             { LoggedIn: true, Method: var method } => Finding.Pass(check, $"{where}: logged in ({method})."),
             { LoggedIn: false } => Finding.Fail(check, $"{where}: not logged in.", HowToLogIn),
-            null => Finding.Pass(check, $"{where}: Claude Code reports no missing login."),
+            null => Finding.Pass(check, $"{where}: Claude Code reports no problem with the login."),
         };
     }
 
-    private IEnumerable<Finding> OfLoginsEnd()
+    private IEnumerable<Finding> CheckLoginEnd()
     {
         if (loginHealth.EndsAt is not { } end)
         {
@@ -155,7 +158,7 @@ internal sealed class ClaudeCodeCheck(
                 + "config.env."
             : "Check the credential that this mode of CLAUDE_AUTH uses.";
 
-    private static Finding OfCall(Result<Trial> called) =>
+    private static Finding DescribeCall(Result<Trial> called) =>
         called.TryGet(out var trial, out var error)
             ? Finding.Pass(
                 "call",
@@ -165,14 +168,16 @@ internal sealed class ClaudeCodeCheck(
             )
             : Finding.Fail("call", $"The call failed ({error.WireName}): {error.Message}");
 
-    private IEnumerable<Finding> OfStrayVariables() =>
-        environment
-            .StrayVariables.Distinct(StringComparer.Ordinal)
-            .Select(name =>
-                Finding.Warn(
-                    "environment",
-                    $"{name} is set here and not given to Claude Code: CLAUDE_AUTH={Mode} does not use it.",
-                    "Unset it, or choose the CLAUDE_AUTH that uses it."
-                )
+    internal static Finding DescribeStray(StrayVariable variable, string mode) =>
+        variable.UsedBy is { } other
+            ? Finding.Warn(
+                "environment",
+                $"{variable.Name} is set here and not given to Claude Code: CLAUDE_AUTH={mode} does not use it.",
+                $"Unset it, or set CLAUDE_AUTH={SettingsBinder.Format(other)}."
+            )
+            : Finding.Warn(
+                "environment",
+                $"{variable.Name} is set here and not given to Claude Code: the relay never uses it.",
+                "Unset it."
             );
 }

@@ -42,7 +42,7 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
     public ApiKey? Find(KeyHash hash)
     {
         var now = clock.GetUtcNow();
-        return _byHash.TryGetValue(hash.Value, out var key) && key.IsActive(now) && key.Accepts(hash, now) ? key : null;
+        return _byHash.TryGetValue(hash.Value, out var key) && key.Opens(hash, now) ? key : null;
     }
 
     /// <summary>True: a missing file means no keys, and a file that can't be read is reported.</summary>

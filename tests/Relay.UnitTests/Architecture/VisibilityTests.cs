@@ -60,6 +60,7 @@ public sealed class VisibilityTests
         typeof(CompletionStream),
         typeof(MessageFields),
         typeof(TurnSignal),
+        typeof(SelfTestReport),
         typeof(ObservedStream),
     ];
 

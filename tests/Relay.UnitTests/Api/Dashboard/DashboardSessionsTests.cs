@@ -42,7 +42,7 @@ public sealed class DashboardSessionsTests
 
         foreach (var proof in (string?[])[null, "", other.Proof, session.Token, session.Proof[..42], session.Proof + "A"])
         {
-            _sessions.Find(session.Token, proof).Should().BeNull();
+            _sessions.Use(session.Token, proof).Should().BeNull();
         }
 
         Find(session).Should().BeSameAs(_key, "a wrong proof ends nobody's session");
@@ -56,7 +56,7 @@ public sealed class DashboardSessionsTests
     {
         var session = _sessions.Open(_secret);
 
-        _sessions.Find(token, session.Proof).Should().BeNull();
+        _sessions.Use(token, session.Proof).Should().BeNull();
     }
 
     [Fact]
@@ -142,5 +142,5 @@ public sealed class DashboardSessionsTests
         tokens.Where((_, number) => number != 1).Append(last).Should().OnlyContain(token => Find(token) != null);
     }
 
-    private ApiKey? Find(SessionSecrets session) => _sessions.Find(session.Token, session.Proof);
+    private ApiKey? Find(SessionSecrets session) => _sessions.Use(session.Token, session.Proof);
 }

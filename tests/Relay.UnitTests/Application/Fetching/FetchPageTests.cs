@@ -7,11 +7,12 @@ using Relay.Domain.Fetching;
 
 namespace Relay.UnitTests.Application.Fetching;
 
-public sealed class FetchPageTests
+public sealed class FetchPageTests : IDisposable
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(1);
 
     private readonly FakeTimeProvider _clock = new();
+    private readonly MetricRecorder _outcomes = new("relay.fetch.duration", "relay.fetch.outcome");
     private readonly IPageFetcher _fetcher = Substitute.For<IPageFetcher>();
 
     /// <summary>A site that redirects just before a second is over must not learn how long the look-up behind it took.</summary>
@@ -38,7 +39,7 @@ public sealed class FetchPageTests
             Substitute.For<IPdfReader>(),
             new FetchPolicy(FetchRules.Default, AddressPolicy.Default),
             Options.Create(new FetchOptions()),
-            Any.Metrics(),
+            _outcomes.Metrics,
             _clock
         );
 
@@ -70,7 +71,19 @@ public sealed class FetchPageTests
         var answer = ReadAsync(_ => leaving.Cancel(), leaving.Token);
 
         await answer.Invoking(one => one.InTime()).Should().ThrowAsync<OperationCanceledException>();
+        _outcomes.Values.Should().Equal("client_closed");
     }
+
+    [Fact]
+    public async Task A_bug_is_not_counted_as_a_caller_that_left()
+    {
+        var answer = ReadAsync(_ => throw new InvalidOperationException("a bug"), Waiting.Token);
+
+        await answer.Invoking(one => one.InTime()).Should().ThrowAsync<InvalidOperationException>();
+        _outcomes.Values.Should().Equal("internal_error");
+    }
+
+    public void Dispose() => _outcomes.Dispose();
 
     private Task<Result<FetchedPage>> ReadAsync(Action<CancellationToken> meanwhile, CancellationToken left)
     {
@@ -93,7 +106,7 @@ public sealed class FetchPageTests
             Substitute.For<IPdfReader>(),
             new FetchPolicy(FetchRules.Default, AddressPolicy.Default),
             Options.Create(new FetchOptions()),
-            Any.Metrics(),
+            _outcomes.Metrics,
             _clock
         );
         return handler.Handle(

@@ -134,11 +134,7 @@ public sealed class KeyCommandTests : IDisposable
             .Should()
             .Be((added.Key.Id, added.Key.Label, added.Key.Limits, added.Key.CreatedAt));
         var now = _clock.GetUtcNow();
-        (
-            stored.Accepts(rotated.Secret.Hash, now),
-            stored.Accepts(added.Secret.Hash, now),
-            stored.Accepts(added.Secret.Hash, now.AddHours(1))
-        )
+        (stored.Opens(rotated.Secret.Hash, now), stored.Opens(added.Secret.Hash, now), stored.Opens(added.Secret.Hash, now.AddHours(1)))
             .Should()
             .Be((true, true, false));
         Stored().Should().HaveCount(2);

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 using NSubstitute;
+using NSubstitute.ExceptionExtensions;
 using Relay.Application.Completions;
 using Relay.Application.Models;
 using Relay.Application.Pipeline;
@@ -14,9 +15,10 @@ using Relay.Infrastructure.Sqlite;
 namespace Relay.UnitTests.Application.Pipeline;
 
 /// <summary>Over the real admission: what counts is that each admitted request is ended once, however it went.</summary>
-public sealed class AdmissionBehaviorTests
+public sealed class AdmissionBehaviorTests : IDisposable
 {
     private readonly IQuotaStore _quotas = Substitute.For<IQuotaStore>();
+    private readonly MetricRecorder _outcomes = new("relay.admissions", "relay.outcome");
     private readonly FairQueue _queue;
     private readonly CompleteCommand _command = new(Any.Context(), Any.Request());
     private readonly QuotaCharge _charge;
@@ -43,7 +45,7 @@ public sealed class AdmissionBehaviorTests
                 completions,
                 clock
             ),
-            Any.Metrics()
+            _outcomes.Metrics
         );
         _charge = new QuotaCharge(_command.Context.Caller.Id, new DateOnly(2026, 3, 14), 0, 0.25m);
         Decide(new QuotaDecision(_charge, null, []));
@@ -116,12 +118,43 @@ public sealed class AdmissionBehaviorTests
         await _quotas.DidNotReceiveWithAnyArgs().GiveBackAsync(default!, default!, Waiting.Token);
     }
 
+    /// <summary>A count of callers that left would hide the bug.</summary>
+    [Fact]
+    public async Task An_admission_that_breaks_off_is_counted_by_its_reason()
+    {
+        using var leaving = new CancellationTokenSource();
+        await leaving.CancelAsync();
+        (Exception Thrown, CancellationToken Left, string Outcome)[] cases =
+        [
+            (new InvalidOperationException("a bug"), Waiting.Token, "internal_error"),
+            (new OperationCanceledException(), Waiting.Token, "internal_error"),
+            (new OperationCanceledException(), leaving.Token, "client_closed"),
+            (new RelayErrorException(new RelayError(ErrorCode.Overloaded, "No store.")), Waiting.Token, "overloaded"),
+        ];
+        foreach (var (thrown, left, _) in cases)
+        {
+            Charging.Throws(thrown);
+            var handling = () => _behavior.Handle(_command, left, () => throw new NotSupportedException("It was admitted."));
+            (await handling.Should().ThrowAsync<Exception>()).Which.Should().BeOfType(thrown.GetType());
+        }
+
+        _outcomes.Values.Should().Equal(cases.Select(one => one.Outcome));
+    }
+
+    public void Dispose() => _outcomes.Dispose();
+
     private int Running => _queue.RunningOf(_command.Context.Caller.Id);
 
-    private void Decide(QuotaDecision decision) =>
-        _quotas
-            .ChargeAsync(Arg.Any<string>(), Arg.Any<ModelName>(), Arg.Any<QuotaLimits>(), Arg.Any<decimal>(), Arg.Any<CancellationToken>())
-            .Returns(decision);
+    private ValueTask<QuotaDecision> Charging =>
+        _quotas.ChargeAsync(
+            Arg.Any<string>(),
+            Arg.Any<ModelName>(),
+            Arg.Any<QuotaLimits>(),
+            Arg.Any<decimal>(),
+            Arg.Any<CancellationToken>()
+        );
+
+    private void Decide(QuotaDecision decision) => Charging.Returns(decision);
 
     private async Task ShouldHaveGivenBackAsync()
     {

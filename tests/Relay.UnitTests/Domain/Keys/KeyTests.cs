@@ -59,6 +59,7 @@ public sealed class KeyTests
         var revoked = Any.Key().Revoke(Any.Time);
 
         revoked.IsActive(Any.Time).Should().BeFalse();
+        revoked.Opens(revoked.Hash, Any.Time).Should().BeFalse();
         revoked.Revoke(Any.Time.AddDays(1)).RevokedAt.Should().Be(Any.Time);
     }
 
@@ -111,10 +112,10 @@ public sealed class KeyTests
         var (key, old) = ApiKey.Create(Any.Label(), Any.Time);
         var (rotated, current) = key.Rotate(TimeSpan.FromHours(1), Any.Time);
 
-        rotated.Accepts(old.Hash, Any.Time.AddHours(1).AddTicks(-1)).Should().BeTrue();
-        rotated.Accepts(old.Hash, Any.Time.AddHours(1)).Should().BeFalse();
-        rotated.Accepts(current.Hash, Any.Time.AddYears(1)).Should().BeTrue();
-        rotated.Accepts(KeySecret.Generate().Hash, Any.Time).Should().BeFalse();
+        rotated.Opens(old.Hash, Any.Time.AddHours(1).AddTicks(-1)).Should().BeTrue();
+        rotated.Opens(old.Hash, Any.Time.AddHours(1)).Should().BeFalse();
+        rotated.Opens(current.Hash, Any.Time.AddYears(1)).Should().BeTrue();
+        rotated.Opens(KeySecret.Generate().Hash, Any.Time).Should().BeFalse();
         rotated.OldSecretUntil(Any.Time).Should().Be(Any.Time.AddHours(1));
         rotated.OldSecretUntil(Any.Time.AddHours(1)).Should().BeNull("none works any more");
         key.OldSecretUntil(Any.Time).Should().BeNull();
@@ -127,7 +128,7 @@ public sealed class KeyTests
 
         var rotated = key.Rotate(TimeSpan.Zero, Any.Time).Key;
 
-        rotated.Accepts(old.Hash, Any.Time).Should().BeFalse();
+        rotated.Opens(old.Hash, Any.Time).Should().BeFalse();
         rotated.Retired.Should().BeEmpty();
     }
 
@@ -138,11 +139,11 @@ public sealed class KeyTests
         var (again, second) = key.Rotate(TimeSpan.FromHours(3), Any.Time);
         var third = again.Rotate(TimeSpan.FromHours(3), Any.Time.AddHours(1)).Key;
 
-        third.Accepts(first.Hash, Any.Time.AddHours(2)).Should().BeTrue("its overlap is not over");
-        third.Accepts(second.Hash, Any.Time.AddHours(2)).Should().BeTrue();
+        third.Opens(first.Hash, Any.Time.AddHours(2)).Should().BeTrue("its overlap is not over");
+        third.Opens(second.Hash, Any.Time.AddHours(2)).Should().BeTrue();
         third
             .Rotate(TimeSpan.FromMinutes(1), Any.Time.AddHours(3))
-            .Key.Accepts(second.Hash, Any.Time.AddHours(3).AddMinutes(1))
+            .Key.Opens(second.Hash, Any.Time.AddHours(3).AddMinutes(1))
             .Should()
             .BeFalse("no older secret outlives the overlap that was named last");
         third

@@ -224,14 +224,14 @@ public sealed class ClaudeEnvironmentTests : IDisposable
     public void Stray_credentials_are_noticed() =>
         Environment(new ClaudeCodeOptions { Auth = ClaudeAuth.OauthToken })
             .StrayVariables.Should()
-            .BeEquivalentTo(
-                "ANTHROPIC_API_KEY",
-                "ANTHROPIC_VERTEX_PROJECT_ID",
-                "ANTHROPIC_BASE_URL",
-                "ANTHROPIC_AUTH_TOKEN",
-                "ANTHROPIC_MODEL",
-                "CLAUDE_CONFIG_DIR"
-            );
+            .BeEquivalentTo([
+                new StrayVariable("ANTHROPIC_API_KEY", ClaudeAuth.ApiKey),
+                new StrayVariable("ANTHROPIC_VERTEX_PROJECT_ID", ClaudeAuth.Vertex),
+                new StrayVariable("ANTHROPIC_BASE_URL", null),
+                new StrayVariable("ANTHROPIC_AUTH_TOKEN", null),
+                new StrayVariable("ANTHROPIC_MODEL", null),
+                new StrayVariable("CLAUDE_CONFIG_DIR", null),
+            ]);
 
     [Fact]
     public void Files_that_passed_variables_name_are_shown_to_a_jail_when_they_exist()
