@@ -40,6 +40,7 @@ internal static class ToolScenario
                 },
             },
         };
+        var said = new { role = "assistant", content = "In which city?" };
         var result = new
         {
             role = "user",
@@ -61,6 +62,7 @@ internal static class ToolScenario
             new("a call", calls, [asked], one),
             new("an answer beside 128 tools of 1 KB", answers, [asked], many),
             new("the answer to a result", answers, [asked, called, result], one),
+            new("an answer with as many turns, no tools", answers, [asked, said, asked], null),
         ];
         for (var round = -10; round < Rounds; round++)
         {
@@ -94,9 +96,17 @@ internal static class ToolScenario
         }
 
         var (plain, call, beside, answer) = (ways[0].Repeated, ways[1].Repeated, ways[2].Repeated, ways[3].Repeated);
+        var conversation = ways[4].Repeated;
         Scenarios.Ratio("a call / an answer without tools, p50", Half(call.Relay), Half(plain.Relay), 1);
-        Scenarios.Ratio("the answer to a result / an answer without tools, p50", Half(answer.Relay), Half(plain.Relay), 1);
-        Scenarios.Ratio("  the same of the CLI alone", Half(answer.Alone), Half(plain.Alone), null);
+        Scenarios.Ratio("  the same of the CLI alone", Half(call.Alone), Half(plain.Alone), null);
+        Scenarios.Ratio("the answer to a result / an answer with as many turns, p50", Half(answer.Relay), Half(conversation.Relay), 1);
+        Scenarios.Ratio("  the same of the CLI alone", Half(answer.Alone), Half(conversation.Alone), null);
+        Scenarios.Ratio(
+            "a round (a call and the answer to its result) / the same two requests without tools, p50",
+            Half(call.Relay) + Half(answer.Relay),
+            Half(plain.Relay) + Half(conversation.Relay),
+            1
+        );
         var added = Half(beside.Relay) - Half(plain.Relay);
         Console.WriteLine(
             $"  128 tools of 1 KB add {added:0.0} ms, p50   (target: at most 5 ms, {(added <= 5 ? "met" : "MISSED")}); "
