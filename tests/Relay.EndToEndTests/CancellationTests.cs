@@ -285,7 +285,7 @@ public sealed class CancellationTests(CancellationTests.Fixture fixture) : IClas
 
             await TestMachine.EventuallyAsync(
                 () => !everything.Any(TestMachine.IsRunning) && relay.Survivors.Count == 0,
-                OneSecond,
+                UntilKernelIsDone,
                 "something outlived the relay"
             );
             await asking.Invoking(task => task).Should().ThrowAsync<HttpRequestException>();
