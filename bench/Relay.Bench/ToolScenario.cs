@@ -19,7 +19,8 @@ internal static class ToolScenario
             $"Tools of the caller (real CLI, a model that answers at once, one system prompt, "
                 + $"{Pause.TotalMilliseconds} ms between requests)"
         );
-        await using var bed = await Bed.WithRealClaudeAsync(claude, TimeSpan.Zero, cancellationToken);
+        // One process for all, as the CLI alone has it: a new process compiles its code again, and is slower for its first hundred answers.
+        await using var bed = await Bed.WithRealClaudeAsync(claude, TimeSpan.Zero, cancellationToken, ("PROCESS_USES", "10000"));
         await using var direct = await DirectClaude.StartAsync(claude, bed.Simulator.Address.ToString(), bed.Home, cancellationToken);
         object answers = new { text = "Rain." };
         object calls = new { tool_calls = new[] { new { name = "weather", input = new { city = "Paris" } } } };
