@@ -2,7 +2,7 @@ using Relay.FakeClaude;
 
 namespace Relay.EndToEndTests;
 
-/// <summary>The choice of a Claude Code, and the message for an operator when there is none to use.</summary>
+/// <summary>The choice of a Claude Code, and the message for an operator when no Claude Code can be used.</summary>
 public sealed class ClaudeDiscoveryTests
 {
     private static readonly (string, string)[] Login =

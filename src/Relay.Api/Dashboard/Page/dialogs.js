@@ -47,7 +47,7 @@ export function openKey(state, me, snapshot, from) {
     ['May be used for', key.scopes.join(', ')],
     ['Tools', key.no_tools ? 'refused' : 'allowed; they run at the caller'],
     ['Models', key.models?.join(', ') ?? 'all that the relay allows'],
-    ['Limits of its own', `${limit(key.limits.rpm)} a minute, ${limit(key.limits.daily)} a day, ${limit(key.limits.concurrency)} at once, ${key.limits.usd_per_day === undefined ? 'no money limit' : `${money(key.limits.usd_per_day)} a day`}`],
+    ['Limits of this key', `${limit(key.limits.rpm)} a minute, ${limit(key.limits.daily)} a day, ${limit(key.limits.concurrency)} at once, ${key.limits.usd_per_day === undefined ? 'no money limit' : `${money(key.limits.usd_per_day)} a day`}`],
     ['At once', `${state.concurrency.used} of ${state.concurrency.limit}`],
     ['Pages', `${compact(state.page_minute.used)} of ${compact(state.page_minute.limit)} this minute, ${compact(state.page_day.used)} of ${compact(state.page_day.limit)} today`],
   ];
