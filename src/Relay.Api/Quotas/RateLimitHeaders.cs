@@ -59,7 +59,7 @@ internal sealed class RateLimitHeaders(IAdmission admission)
         }
     }
 
-    /// <summary>The tightest limit, in requests. A used-up sum of money counts as no request left. Of two equal limits, the longer.</summary>
+    /// <summary>The tightest limit, in requests. A used-up sum of money leaves no request. Of two equal limits, the longer.</summary>
     private static QuotaStatus? FindTightest(IReadOnlyList<QuotaStatus> quotas)
     {
         QuotaStatus? tightest = quotas
