@@ -48,21 +48,21 @@ internal static class AuditCommands
             lines,
             json,
         }.Runs(
-            async (operation, cancellationToken) =>
+            async (session, cancellationToken) =>
             {
-                var asIs = operation.Value(json);
-                var console = Terminal.Over(operation.Output);
+                var asIs = session.Value(json);
+                var console = Terminal.Over(session.Output);
                 try
                 {
                     await foreach (
-                        var line in operation
+                        var line in session
                             .Get<IAuditReader>()
-                            .Tail(operation.Value(lines), operation.Value(key), operation.Value(follow), cancellationToken)
+                            .Tail(session.Value(lines), session.Value(key), session.Value(follow), cancellationToken)
                     )
                     {
                         if (asIs)
                         {
-                            await operation.Output.WriteLineAsync(Printable.Text(line));
+                            await session.Output.WriteLineAsync(Printable.Text(line));
                         }
                         else
                         {
@@ -70,7 +70,7 @@ internal static class AuditCommands
                         }
                     }
                 }
-                catch (OperationCanceledException) when (operation.Value(follow) && cancellationToken.IsCancellationRequested)
+                catch (OperationCanceledException) when (session.Value(follow) && cancellationToken.IsCancellationRequested)
                 {
                     return ExitCode.Done; // The usual end of following.
                 }

@@ -8,7 +8,7 @@ internal static class CommandExtensions
     /// <summary>Sets the action of a command. A command that needs settings fails when <c>config.env</c> can't be read.</summary>
     public static Command Runs(
         this Command command,
-        Func<Operation, CancellationToken, Task<int>> action,
+        Func<CommandSession, CancellationToken, Task<int>> action,
         HomeUse home = HomeUse.MustExist,
         bool needsSettings = true
     )
@@ -18,16 +18,16 @@ internal static class CommandExtensions
             {
                 try
                 {
-                    await using var operation = Operation.Open(parsed, home, needsSettings);
-                    await operation.StartAsync(cancellationToken);
+                    await using var session = CommandSession.Open(parsed, home, needsSettings);
+                    await session.StartAsync(cancellationToken);
                     try
                     {
-                        return await action(operation, cancellationToken);
+                        return await action(session, cancellationToken);
                     }
                     finally
                     {
                         // Also after Ctrl-C: the changes that were made are recorded.
-                        await operation.StopAsync(CancellationToken.None);
+                        await session.StopAsync(CancellationToken.None);
                     }
                 }
                 catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)

@@ -20,11 +20,11 @@ internal static partial class ConfigCommands
                 + "config.env stays as it is.",
             "relayctl config init"
         ).Runs(
-            async (operation, cancellationToken) =>
+            async (session, cancellationToken) =>
             {
-                var made = operation.Home.WriteDefaultConfig(operation.GetAll<SettingDescription>());
-                await operation.Output.WriteLineAsync(
-                    (made ? $"Wrote {operation.Home.ConfigFile}" : $"{operation.Home.ConfigFile} exists already").AsMemory(),
+                var made = session.Home.WriteDefaultConfig(session.GetAll<SettingDescription>());
+                await session.Output.WriteLineAsync(
+                    (made ? $"Wrote {session.Home.ConfigFile}" : $"{session.Home.ConfigFile} exists already").AsMemory(),
                     cancellationToken
                 );
                 return ExitCode.Done;
@@ -45,23 +45,23 @@ internal static partial class ConfigCommands
         {
             json,
         }.Runs(
-            async (operation, _) =>
+            async (session, _) =>
             {
-                var settings = operation.GetAll<SettingDescription>().Select(setting => ToValue(operation, setting)).ToList();
-                if (operation.Value(json))
+                var settings = session.GetAll<SettingDescription>().Select(setting => ToValue(session, setting)).ToList();
+                if (session.Value(json))
                 {
-                    Json.Write(operation.Output, new { home = operation.Home.Path, settings });
+                    Json.Write(session.Output, new { home = session.Home.Path, settings });
                 }
                 else
                 {
                     Terminal.WriteTable(
-                        operation.Output,
+                        session.Output,
                         ["SETTING", "VALUE", "FROM"],
                         settings.Select(setting => (IReadOnlyList<string>)[setting.Name, setting.Value, setting.Source])
                     );
-                    await operation.Error.WriteLineAsync(
+                    await session.Error.WriteLineAsync(
                         Printable.Text(
-                            $"The relay's home is {operation.Home.Path}. A relay that runs has the settings it was started with, but for "
+                            $"The relay's home is {session.Home.Path}. A relay that runs has the settings it was started with, but for "
                                 + "limits, "
                                 + $"which it follows."
                         )
@@ -86,21 +86,21 @@ internal static partial class ConfigCommands
         {
             json,
         }.Runs(
-            async (operation, cancellationToken) =>
+            async (session, cancellationToken) =>
             {
-                var diagnosis = await operation.Mediator.Send(new DiagnoseQuery(DiagnosticArea.Configuration), cancellationToken);
-                return DoctorCommand.Report(operation, diagnosis, operation.Value(json));
+                var diagnosis = await session.Mediator.Send(new DiagnoseQuery(DiagnosticArea.Configuration), cancellationToken);
+                return DoctorCommand.Report(session, diagnosis, session.Value(json));
             },
             home: HomeUse.CreateIfMissing
         );
     }
 
-    private static SettingValue ToValue(Operation operation, SettingDescription setting)
+    private static SettingValue ToValue(CommandSession session, SettingDescription setting)
     {
         // As the relay reads them: the environment overrides the file, also with an empty value, and an empty value means the default.
-        var (value, source) = operation.EnvironmentSettings[setting.Name] is { } variable
+        var (value, source) = session.EnvironmentSettings[setting.Name] is { } variable
             ? (variable, Environment)
-            : (operation.FileSettings[setting.Name] ?? string.Empty, File);
+            : (session.FileSettings[setting.Name] ?? string.Empty, File);
         return value.Length == 0
             ? new SettingValue(setting.Name, setting.Default, Default, setting.Help, setting.Reloads)
             : new SettingValue(

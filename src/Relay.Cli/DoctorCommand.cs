@@ -38,29 +38,29 @@ internal static class DoctorCommand
             fetch,
             json,
         }.Runs(
-            async (operation, cancellationToken) =>
+            async (session, cancellationToken) =>
                 Report(
-                    operation,
-                    operation.Value(fetch) is { } url
-                        ? await operation.Mediator.Send(new TraceFetchQuery(url), cancellationToken)
-                        : await operation.Mediator.Send(new DiagnoseQuery(WithCall: operation.Value(call)), cancellationToken),
-                    operation.Value(json)
+                    session,
+                    session.Value(fetch) is { } url
+                        ? await session.Mediator.Send(new TraceFetchQuery(url), cancellationToken)
+                        : await session.Mediator.Send(new DiagnoseQuery(WithCall: session.Value(call)), cancellationToken),
+                    session.Value(json)
                 ),
             home: HomeUse.CreateIfMissing
         );
     }
 
     /// <summary>Writes the findings, and returns the exit code.</summary>
-    public static int Report(Operation operation, Result<Diagnosis> result, bool json)
+    public static int Report(CommandSession session, Result<Diagnosis> result, bool json)
     {
         if (!result.TryGet(out var diagnosis, out var problem))
         {
-            return operation.Refuse(problem);
+            return session.Refuse(problem);
         }
 
         if (json)
         {
-            Json.Write(operation.Output, new { healthy = diagnosis.IsHealthy, findings = diagnosis.Findings });
+            Json.Write(session.Output, new { healthy = diagnosis.IsHealthy, findings = diagnosis.Findings });
         }
         else
         {
@@ -73,7 +73,7 @@ internal static class DoctorCommand
                 AddRow(grid, finding);
             }
 
-            Terminal.Write(operation.Output, grid);
+            Terminal.Write(session.Output, grid);
         }
 
         return diagnosis.IsHealthy ? ExitCode.Done : ExitCode.Failed;

@@ -19,28 +19,28 @@ internal static class FleetCommand
         {
             json,
         }.Runs(
-            async (operation, cancellationToken) =>
+            async (session, cancellationToken) =>
             {
-                if (!(await operation.Mediator.Send(new ListFleetQuery(), cancellationToken)).TryGet(out var fleet, out var problem))
+                if (!(await session.Mediator.Send(new ListFleetQuery(), cancellationToken)).TryGet(out var fleet, out var problem))
                 {
-                    return operation.Refuse(problem);
+                    return session.Refuse(problem);
                 }
 
-                if (operation.Value(json))
+                if (session.Value(json))
                 {
-                    Json.Write(operation.Output, new { shared = fleet.Relays is not null, relays = fleet.Relays ?? [] });
+                    Json.Write(session.Output, new { shared = fleet.Relays is not null, relays = fleet.Relays ?? [] });
                     return ExitCode.Done;
                 }
 
                 if (fleet.Relays is null)
                 {
-                    await operation.Error.WriteLineAsync("This relay has its own state (STATE=local): there is no fleet.");
+                    await session.Error.WriteLineAsync("This relay has its own state (STATE=local): there is no fleet.");
                     return ExitCode.Done;
                 }
 
-                var now = operation.Get<TimeProvider>().GetUtcNow();
+                var now = session.Get<TimeProvider>().GetUtcNow();
                 Terminal.WriteTable(
-                    operation.Output,
+                    session.Output,
                     ["RELAY", "STATE", "VERSION", "CLAUDE CODE", ">RUNNING", ">PLACES", ">WAITING", ">SPARES", "STARTED", ">HEARD"],
                     fleet.Relays.Select(relay =>
                         (IReadOnlyList<string>)

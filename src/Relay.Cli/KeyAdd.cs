@@ -77,36 +77,31 @@ internal static class KeyAdd
             expires,
             json,
         }.Runs(
-            async (operation, cancellationToken) =>
+            async (session, cancellationToken) =>
             {
-                var limits = new KeyLimits(
-                    operation.Value(rpm),
-                    operation.Value(daily),
-                    operation.Value(concurrency),
-                    operation.Value(usd)
-                );
-                var added = await operation.Mediator.Send(
+                var limits = new KeyLimits(session.Value(rpm), session.Value(daily), session.Value(concurrency), session.Value(usd));
+                var added = await session.Mediator.Send(
                     new AddKeyCommand(
-                        operation.Value(label),
+                        session.Value(label),
                         limits,
-                        operation.Value(scopes) ?? KeyScopes.Default,
-                        operation.Value(models),
-                        operation.Value(expires)
+                        session.Value(scopes) ?? KeyScopes.Default,
+                        session.Value(models),
+                        session.Value(expires)
                     )
                     {
-                        AllowsTools = !operation.Value(noTools),
+                        AllowsTools = !session.Value(noTools),
                     },
                     cancellationToken
                 );
                 if (!added.TryGet(out var key, out var problem))
                 {
-                    return operation.Refuse(problem);
+                    return session.Refuse(problem);
                 }
 
                 await KeyCommands.ShowSecretAsync(
-                    operation,
+                    session,
                     key,
-                    operation.Value(json),
+                    session.Value(json),
                     Printable.Text(
                         $"Key '{key.Key.Label}' ({key.Key.Id}) works from now on. Only its hash is kept: the secret above is not stored "
                             + $"anywhere."

@@ -30,7 +30,7 @@ internal static class KeyCommands
 
     /// <summary>Shows a secret: alone on stdout, or in a JSON document. It can't be cancelled: it is shown only once.</summary>
     public static async Task ShowSecretAsync(
-        Operation operation,
+        CommandSession session,
         AddedKey added,
         bool json,
         string explanation,
@@ -40,20 +40,20 @@ internal static class KeyCommands
         if (json)
         {
             Json.Write(
-                operation.Output,
+                session.Output,
                 new
                 {
                     secret = added.Secret.Reveal(),
-                    key = KeyContract.From(added.Key, lastUsedAt: null, operation.Get<TimeProvider>().GetUtcNow()),
+                    key = KeyContract.From(added.Key, lastUsedAt: null, session.Get<TimeProvider>().GetUtcNow()),
                 }
             );
         }
         else
         {
-            await operation.Output.WriteLineAsync(added.Secret.Reveal().AsMemory(), cancellationToken);
+            await session.Output.WriteLineAsync(added.Secret.Reveal().AsMemory(), cancellationToken);
         }
 
-        await operation.Error.WriteLineAsync(explanation.AsMemory(), cancellationToken);
+        await session.Error.WriteLineAsync(explanation.AsMemory(), cancellationToken);
     }
 
     private static Command Rotate()
@@ -80,23 +80,23 @@ internal static class KeyCommands
             overlap,
             json,
         }.Runs(
-            async (operation, cancellationToken) =>
+            async (session, cancellationToken) =>
             {
-                var time = operation.Value(overlap) ?? DefaultOverlap;
-                var rotated = await operation.Mediator.Send(new RotateKeyCommand(operation.Value(label), time), cancellationToken);
+                var time = session.Value(overlap) ?? DefaultOverlap;
+                var rotated = await session.Mediator.Send(new RotateKeyCommand(session.Value(label), time), cancellationToken);
                 if (!rotated.TryGet(out var key, out var problem))
                 {
-                    return operation.Refuse(problem);
+                    return session.Refuse(problem);
                 }
 
                 await ShowSecretAsync(
-                    operation,
+                    session,
                     key,
-                    operation.Value(json),
+                    session.Value(json),
                     time == TimeSpan.Zero
                         ? $"Key '{key.Key.Label}' has a new secret. The old one stops working within a second."
                         : $"Key '{key.Key.Label}' has a new secret. The old one works until "
-                            + $"{Terminal.Time(key.Key.Retired.Max(retired => retired.Until))}.",
+                            + $"{Terminal.Time(key.Key.OldSecrets.Max(old => old.Until))}.",
                     CancellationToken.None
                 );
                 return ExitCode.Done;
@@ -116,15 +116,15 @@ internal static class KeyCommands
         {
             label,
         }.Runs(
-            async (operation, cancellationToken) =>
+            async (session, cancellationToken) =>
             {
-                var revoked = await operation.Mediator.Send(new RevokeKeyCommand(operation.Value(label)), cancellationToken);
+                var revoked = await session.Mediator.Send(new RevokeKeyCommand(session.Value(label)), cancellationToken);
                 if (!revoked.TryGet(out var key, out var problem))
                 {
-                    return operation.Refuse(problem);
+                    return session.Refuse(problem);
                 }
 
-                await operation.Error.WriteLineAsync($"Key '{key.Label}' ({key.Id}) is revoked.");
+                await session.Error.WriteLineAsync($"Key '{key.Label}' ({key.Id}) is revoked.");
                 return ExitCode.Done;
             },
             needsSettings: false

@@ -30,21 +30,21 @@ internal static class KeySetLimits
             concurrency,
             usd,
         }.Runs(
-            async (operation, cancellationToken) =>
+            async (session, cancellationToken) =>
             {
                 var command = new SetKeyLimitsCommand(
-                    operation.Value(label),
-                    operation.Value(rpm),
-                    operation.Value(daily),
-                    operation.Value(concurrency),
-                    operation.Value(usd)
+                    session.Value(label),
+                    session.Value(rpm),
+                    session.Value(daily),
+                    session.Value(concurrency),
+                    session.Value(usd)
                 );
-                if (!(await operation.Mediator.Send(command, cancellationToken)).TryGet(out var key, out var problem))
+                if (!(await session.Mediator.Send(command, cancellationToken)).TryGet(out var key, out var problem))
                 {
-                    return operation.Refuse(problem);
+                    return session.Refuse(problem);
                 }
 
-                await operation.Error.WriteLineAsync($"Key '{key.Label}' ({key.Id}) has its new limits.");
+                await session.Error.WriteLineAsync($"Key '{key.Label}' ({key.Id}) has its new limits.");
                 return ExitCode.Done;
             },
             needsSettings: false

@@ -22,27 +22,27 @@ internal static class KeyViews
             all,
             json,
         }.Runs(
-            async (operation, cancellationToken) =>
+            async (session, cancellationToken) =>
             {
                 if (
-                    !(await operation.Mediator.Send(new ListKeysQuery(operation.Value(all)), cancellationToken)).TryGet(
+                    !(await session.Mediator.Send(new ListKeysQuery(session.Value(all)), cancellationToken)).TryGet(
                         out var keys,
                         out var problem
                     )
                 )
                 {
-                    return operation.Refuse(problem);
+                    return session.Refuse(problem);
                 }
 
-                var now = operation.Get<TimeProvider>().GetUtcNow();
-                if (operation.Value(json))
+                var now = session.Get<TimeProvider>().GetUtcNow();
+                if (session.Value(json))
                 {
-                    Json.Write(operation.Output, keys.Select(listed => KeyContract.From(listed.Key, listed.LastUsedAt, now)));
+                    Json.Write(session.Output, keys.Select(listed => KeyContract.From(listed.Key, listed.LastUsedAt, now)));
                     return ExitCode.Done;
                 }
 
                 Terminal.WriteTable(
-                    operation.Output,
+                    session.Output,
                     ["LABEL", "SECRET", "STATE", "CREATED", "LAST USED", "SCOPES"],
                     keys.Select(listed =>
                         (IReadOnlyList<string>)
@@ -68,59 +68,56 @@ internal static class KeyViews
         var json = Json.Option();
         return new ExampleCommand(
             "show",
-            "Show one key with its limits and its usage today. For a label without an active key: the last revoked one.",
+            "Show one key with its limits and its usage today. When every key of the label is revoked: the last of them.",
             "relayctl keys show shop"
         )
         {
             label,
             json,
         }.Runs(
-            async (operation, cancellationToken) =>
+            async (session, cancellationToken) =>
             {
                 if (
-                    !(await operation.Mediator.Send(new ListKeysQuery(WithRevoked: true), cancellationToken)).TryGet(
+                    !(await session.Mediator.Send(new ListKeysQuery(WithRevoked: true), cancellationToken)).TryGet(
                         out var keys,
                         out var problem
                     )
-                    || !(await operation.Mediator.Send(new ReportUsageQuery(Days: 1), cancellationToken)).TryGet(
-                        out var report,
-                        out problem
-                    )
+                    || !(await session.Mediator.Send(new ReportUsageQuery(Days: 1), cancellationToken)).TryGet(out var report, out problem)
                 )
                 {
-                    return operation.Refuse(problem);
+                    return session.Refuse(problem);
                 }
 
-                var wanted = operation.Value(label);
+                var wanted = session.Value(label);
                 var ofLabel = keys.Where(listed => listed.Key.Label == wanted).ToList();
                 if ((ofLabel.Find(listed => listed.Key.RevokedAt is null) ?? ofLabel.LastOrDefault()) is not { } found)
                 {
-                    return operation.Refuse(
+                    return session.Refuse(
                         new RelayError(ErrorCode.NotFound, $"There is no key '{wanted}'. 'relayctl keys list --all' shows all keys.")
                     );
                 }
 
                 var today = UsageDocument.Sum(report.Rows.Where(row => row.KeyId == found.Key.Id));
-                if (operation.Value(json))
+                if (session.Value(json))
                 {
                     Json.Write(
-                        operation.Output,
-                        new { key = KeyContract.From(found.Key, found.LastUsedAt, operation.Get<TimeProvider>().GetUtcNow()), today }
+                        session.Output,
+                        new { key = KeyContract.From(found.Key, found.LastUsedAt, session.Get<TimeProvider>().GetUtcNow()), today }
                     );
                     return ExitCode.Done;
                 }
 
-                var fleet = operation.Get<IFleet>();
+                var fleet = session.Get<IFleet>();
                 await fleet.ReadAsync(cancellationToken);
-                var limits = operation.Get<IOptions<QuotaOptions>>().Value.LimitsOf(found.Key, QuotaBucket.Completions, fleet.Alive);
+                var limits = session.Get<IOptions<QuotaOptions>>().Value.LimitsOf(found.Key, QuotaBucket.Completions, fleet.Alive);
                 var own = found.Key.Limits;
                 Terminal.WriteTable(
-                    operation.Output,
+                    session.Output,
                     ["KEY", found.Key.Label.Value],
                     [
                         ["id", found.Key.Id],
                         ["secret", $"{found.Key.Prefix}…"],
-                        ["state", StateOf(found.Key, operation.Get<TimeProvider>().GetUtcNow())],
+                        ["state", StateOf(found.Key, session.Get<TimeProvider>().GetUtcNow())],
                         ["created", Terminal.Time(found.Key.CreatedAt)],
                         ["expires", Terminal.Time(found.Key.ExpiresAt)],
                         ["last used", Terminal.Time(found.LastUsedAt)],

@@ -19,12 +19,12 @@ internal static class LoginCommand
         {
             force,
         }.Runs(
-            async (operation, cancellationToken) =>
+            async (session, cancellationToken) =>
             {
-                var login = operation.Get<IClaudeLogin>();
-                if (!login.IsInteractive && !operation.Value(force))
+                var login = session.Get<IClaudeLogin>();
+                if (!login.IsInteractive && !session.Value(force))
                 {
-                    await operation.Error.WriteLineAsync(
+                    await session.Error.WriteLineAsync(
                         "A login asks questions, and standard input is not a terminal. Run this in a terminal, or with --force."
                     );
                     return ExitCode.Failed;
@@ -32,14 +32,14 @@ internal static class LoginCommand
 
                 if (!(await login.LogInAsync(cancellationToken)).TryGet(out var status, out var problem))
                 {
-                    return operation.Refuse(problem);
+                    return session.Refuse(problem);
                 }
 
-                await operation.Error.WriteLineAsync(
-                    Printable.Text($"Logged in ({status.Method}); the login is in {operation.Home.ClaudeDirectory}.")
+                await session.Error.WriteLineAsync(
+                    Printable.Text($"Logged in ({status.Method}); the login is in {session.Home.ClaudeDirectory}.")
                 );
-                await operation.Error.WriteLineAsync(
-                    operation.Get<IOptions<ClaudeCodeOptions>>().Value.Auth == ClaudeAuth.Login
+                await session.Error.WriteLineAsync(
+                    session.Get<IOptions<ClaudeCodeOptions>>().Value.Auth == ClaudeAuth.Login
                         ? "A relay without a login uses it within half a minute. Restart a relay that used another login."
                         : "CLAUDE_AUTH is not 'login', so the relay does not use it. Set CLAUDE_AUTH=login, and restart it."
                 );

@@ -23,30 +23,30 @@ internal static class ReadyCommand
         {
             wait,
         }.Runs(
-            async (operation, cancellationToken) =>
+            async (session, cancellationToken) =>
             {
                 if (
-                    !(await operation.Mediator.Send(new AwaitReadinessQuery(operation.Value(wait)), cancellationToken)).TryGet(
+                    !(await session.Mediator.Send(new AwaitReadinessQuery(session.Value(wait)), cancellationToken)).TryGet(
                         out var relay,
                         out var problem
                     )
                 )
                 {
-                    return operation.Refuse(problem);
+                    return session.Refuse(problem);
                 }
 
                 if (relay.IsReady)
                 {
-                    await operation.Output.WriteLineAsync($"The relay at {relay.Url} is ready.".AsMemory(), cancellationToken);
+                    await session.Output.WriteLineAsync($"The relay at {relay.Url} is ready.".AsMemory(), cancellationToken);
                     return ExitCode.Done;
                 }
 
-                await operation.Error.WriteLineAsync(
+                await session.Error.WriteLineAsync(
                     relay.Answers ? $"The relay at {relay.Url} runs and is not ready." : $"No relay answers at {relay.Url}."
                 );
                 foreach (var one in relay.Problems)
                 {
-                    await operation.Error.WriteLineAsync(Printable.Text($"{one.Code}: {one.Message}"));
+                    await session.Error.WriteLineAsync(Printable.Text($"{one.Code}: {one.Message}"));
                 }
 
                 return relay.Answers ? ExitCode.NotReady : ExitCode.Failed;

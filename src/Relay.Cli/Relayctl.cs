@@ -47,7 +47,7 @@ internal static class Relayctl
                 + "also while the relay is down."
         )
         {
-            Operation.HomeOption,
+            CommandSession.HomeOption,
             KeyCommands.Create(),
             UsageCommand.Create(),
             AuditCommands.Create(),

@@ -51,27 +51,27 @@ internal static class StateCommands
             force,
             json,
         }.Runs(
-            async (operation, cancellationToken) =>
+            async (session, cancellationToken) =>
             {
                 var command = new CopyStateCommand(
-                    Resolve(operation, from),
-                    Resolve(operation, to),
-                    operation.Value(dryRun),
-                    operation.Value(force)
+                    Resolve(session, from),
+                    Resolve(session, to),
+                    session.Value(dryRun),
+                    session.Value(force)
                 );
-                if (!(await operation.Mediator.Send(command, cancellationToken)).TryGet(out var copy, out var problem))
+                if (!(await session.Mediator.Send(command, cancellationToken)).TryGet(out var copy, out var problem))
                 {
-                    return operation.Refuse(problem);
+                    return session.Refuse(problem);
                 }
 
-                if (operation.Value(json))
+                if (session.Value(json))
                 {
-                    Json.Write(operation.Output, new { dry_run = command.DryRun, copy });
+                    Json.Write(session.Output, new { dry_run = command.DryRun, copy });
                     return ExitCode.Done;
                 }
 
                 Terminal.WriteTable(
-                    operation.Output,
+                    session.Output,
                     ["", command.DryRun ? ">WOULD ADD" : ">ADDED", command.DryRun ? ">WOULD CHANGE" : ">CHANGED", ">SAME"],
                     [
                         ["keys", $"{copy.KeysAdded}", $"{copy.KeysChanged}", $"{copy.KeysSame}"],
@@ -84,10 +84,10 @@ internal static class StateCommands
     }
 
     /// <summary>The value of the setting, so that no password has to stand on a command line.</summary>
-    private static string Resolve(Operation operation, Option<string> option) =>
-        operation.Value(option) is "STATE"
-            ? operation.Settings["STATE"] is { Length: > 0 } state
+    private static string Resolve(CommandSession session, Option<string> option) =>
+        session.Value(option) is "STATE"
+            ? session.Settings["STATE"] is { Length: > 0 } state
                 ? state
                 : "local"
-            : operation.Value(option)!;
+            : session.Value(option)!;
 }

@@ -76,32 +76,32 @@ internal static class UsageCommand
             days,
             json,
         }.Runs(
-            async (operation, cancellationToken) =>
+            async (session, cancellationToken) =>
             {
                 if (
-                    !(await operation.Mediator.Send(new ReportUsageQuery(operation.Value(days)), cancellationToken)).TryGet(
+                    !(await session.Mediator.Send(new ReportUsageQuery(session.Value(days)), cancellationToken)).TryGet(
                         out var report,
                         out var problem
                     )
                 )
                 {
-                    return operation.Refuse(problem);
+                    return session.Refuse(problem);
                 }
 
-                var chosen = operation.Value(by)!;
+                var chosen = session.Value(by)!;
                 var groups = report
                     .Rows.GroupBy(row => NameOf(row, chosen), StringComparer.Ordinal)
                     .Select(group => (group.Key, Sum: UsageDocument.Sum(group)))
                     .ToList();
                 var total = UsageDocument.Sum(report.Rows);
-                if (operation.Value(json))
+                if (session.Value(json))
                 {
                     Json.Write(
-                        operation.Output,
+                        session.Output,
                         new
                         {
                             by = chosen,
-                            days = operation.Value(days),
+                            days = session.Value(days),
                             rows = groups.Select(group => Row(chosen, group.Key, group.Sum, report)),
                             total,
                         }
@@ -110,7 +110,7 @@ internal static class UsageCommand
                 }
 
                 Terminal.WriteTable(
-                    operation.Output,
+                    session.Output,
                     [chosen.ToUpperInvariant(), ">REQUESTS", ">PAGES", ">TOKENS IN", ">OUT", ">CACHE WRITTEN", ">READ", ">USD"],
                     [
                         .. groups.Select(group => group.Sum.Cells(chosen == ByKey ? LabelOf(group.Key, report) : group.Key)),

@@ -33,7 +33,11 @@ internal sealed class FleetView(RedisLink link) : IFleet
     }
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyList<FleetMember>?> ReadAsync(CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<FleetMember>?> ReadAsync(CancellationToken cancellationToken) =>
+        await ReadRelaysAsync(cancellationToken);
+
+    /// <summary>The same, never null.</summary>
+    public async Task<IReadOnlyList<FleetMember>> ReadRelaysAsync(CancellationToken cancellationToken)
     {
         var (fleet, now) = await link.AskAsync(
             async database =>

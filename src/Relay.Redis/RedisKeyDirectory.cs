@@ -211,5 +211,5 @@ internal sealed class RedisKeyDirectory(
         }
     }
 
-    private static IEnumerable<string> HashesOf(ApiKey key) => key.Retired.Select(retired => retired.Hash.Value).Prepend(key.Hash.Value);
+    private static IEnumerable<string> HashesOf(ApiKey key) => key.OldSecrets.Select(old => old.Hash.Value).Prepend(key.Hash.Value);
 }

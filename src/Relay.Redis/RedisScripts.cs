@@ -1,4 +1,5 @@
 using System.Reflection;
+using Relay.Application.Usage;
 
 namespace Relay.Redis;
 
@@ -7,7 +8,7 @@ namespace Relay.Redis;
 /// </summary>
 internal static class RedisScripts
 {
-    private static readonly string Common = Read("Common");
+    private static readonly string Common = $"local USAGE_DAYS = {UsageRow.KeptDays}\n{Read("Common")}";
 
     public static string Charge { get; } = WithCommon("Charge");
 

@@ -18,7 +18,6 @@ namespace Relay.Redis;
 internal sealed class StateCopier(RelayHome home, RelayDatabase database, IOptions<StateOptions> options, TimeProvider clock) : IStateCopier
 {
     private static readonly TimeSpan WriteTimeout = TimeSpan.FromSeconds(30);
-    private const int Days = 400;
     private const int AtOnce = 100;
 
     /// <inheritdoc/>
@@ -36,7 +35,11 @@ internal sealed class StateCopier(RelayHome home, RelayDatabase database, IOptio
 
         using var from = await OpenAsync(command.From, cancellationToken);
         using var to = await OpenAsync(command.To, cancellationToken);
-        if (!command.Force && (await from.FindUserAsync(cancellationToken) ?? await to.FindUserAsync(cancellationToken)) is { } user)
+        if (
+            !command.Force
+            && (await from.DescribeRunningRelayAsync(cancellationToken) ?? await to.DescribeRunningRelayAsync(cancellationToken))
+                is { } user
+        )
         {
             return new RelayError(
                 ErrorCode.Conflict,
@@ -49,7 +52,7 @@ internal sealed class StateCopier(RelayHome home, RelayDatabase database, IOptio
             return error;
         }
 
-        var since = DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime).AddDays(-Days);
+        var since = DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime).AddDays(-UsageRow.KeptDays);
         var rows = await from.Usage.ReadAsync(keyId: null, since, cancellationToken);
         var grown = await to.MergeAsync(rows, command.DryRun, cancellationToken);
         return new StateCopy(keys.Added, keys.Changed, keys.Same, grown, rows.Count - grown);
@@ -69,10 +72,10 @@ internal sealed class StateCopier(RelayHome home, RelayDatabase database, IOptio
 
         if (dryRun)
         {
-            return (await to.Keys.ReadAsync(cancellationToken)).TryGet(out var there, out error)
-                ? Merge(wanted, there).TryGet(out var planned, out error)
-                    ? planned.Counts
-                    : error
+            return
+                (await to.Keys.ReadAsync(cancellationToken)).TryGet(out var there, out error)
+                && Merge(wanted, there).TryGet(out var planned, out error)
+                ? planned.Counts
                 : error;
         }
 
@@ -84,7 +87,7 @@ internal sealed class StateCopier(RelayHome home, RelayDatabase database, IOptio
 
     /// <summary>
     /// Merges the keys. A key that only the target has stays. A key that is revoked on either side stays revoked. Of two secrets of a key
-    /// the newer one is kept.
+    /// the newer one is kept. Label, expiry, scopes, models and limits are the source's.
     /// </summary>
     private static Result<(IReadOnlyList<ApiKey> Keys, (int Added, int Changed, int Same) Counts)> Merge(
         IReadOnlyList<ApiKey> wanted,
@@ -103,6 +106,7 @@ internal sealed class StateCopier(RelayHome home, RelayDatabase database, IOptio
             }
 
             var next = (known.RevokedAt is { } revoked ? key.Revoke(revoked) : key).WithNewerSecretsOf(known);
+            // A record compares its lists by reference, so that two equal keys would differ.
             if (KeyFileDocument.FormatEntry(next).AsSpan().SequenceEqual(KeyFileDocument.FormatEntry(known)))
             {
                 same++;
@@ -161,8 +165,8 @@ internal sealed class StateCopier(RelayHome home, RelayDatabase database, IOptio
 
         IUsageReader Usage { get; }
 
-        /// <summary>The current users of the state, in a sentence; null for none.</summary>
-        Task<string?> FindUserAsync(CancellationToken cancellationToken);
+        /// <summary>Names a relay that uses the state now, in a sentence; null for none.</summary>
+        Task<string?> DescribeRunningRelayAsync(CancellationToken cancellationToken);
 
         /// <summary>Adds rows; of two counts the larger stays. Returns the number of rows that grew, or would grow.</summary>
         Task<int> MergeAsync(IReadOnlyList<UsageRow> rows, bool dryRun, CancellationToken cancellationToken);
@@ -174,7 +178,7 @@ internal sealed class StateCopier(RelayHome home, RelayDatabase database, IOptio
 
         public IUsageReader Usage { get; } = new UsageReader(database, NullLogger<UsageReader>.Instance);
 
-        public async Task<string?> FindUserAsync(CancellationToken cancellationToken)
+        public async Task<string?> DescribeRunningRelayAsync(CancellationToken cancellationToken)
         {
             try
             {
@@ -218,8 +222,9 @@ internal sealed class StateCopier(RelayHome home, RelayDatabase database, IOptio
 
         public IUsageReader Usage { get; } = new RedisUsageReader(link, clock);
 
-        public async Task<string?> FindUserAsync(CancellationToken cancellationToken) =>
-            (await new FleetView(link).ReadAsync(cancellationToken))!.FirstOrDefault(member => member.State != FleetView.Lost) is { } member
+        public async Task<string?> DescribeRunningRelayAsync(CancellationToken cancellationToken) =>
+            (await new FleetView(link).ReadRelaysAsync(cancellationToken)).FirstOrDefault(member => member.State != FleetView.Lost)
+                is { } member
                 ? $"The relay '{member.Name}' uses that Redis."
                 : null;
 
@@ -227,12 +232,7 @@ internal sealed class StateCopier(RelayHome home, RelayDatabase database, IOptio
         {
             var names = link.Names;
             var grown = 0L;
-            foreach (
-                var chunk in rows.GroupBy(row =>
-                        (row.Day, row.KeyId, Bucket: row.Model is null ? QuotaBucket.Fetches : QuotaBucket.Completions)
-                    )
-                    .Chunk(AtOnce)
-            )
+            foreach (var chunk in rows.GroupBy(row => (row.Day, row.KeyId, row.Bucket)).Chunk(AtOnce))
             {
                 var answers = await link.AskAsync(
                     redis =>

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Globalization;
 using System.IO.Pipelines;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.Features;
@@ -18,8 +17,6 @@ internal static class RequestBody
     /// of them would take many times its bytes once it is read.
     /// </summary>
     internal const int MaxParts = 200_000;
-
-    private const int MaxEchoedName = 64;
 
     private static readonly JsonDocumentOptions DocumentOptions = new()
     {
@@ -48,22 +45,16 @@ internal static class RequestBody
                 try
                 {
                     using var document = JsonDocument.Parse(WithoutMark(body), DocumentOptions);
-                    return document.RootElement.ValueKind == JsonValueKind.Object ? parse(document.RootElement) : NotAnObject;
+                    return document.RootElement.ValueKind == JsonValueKind.Object ? parse(document.RootElement) : JsonProblems.NotAnObject;
                 }
                 catch (JsonException exception)
                 {
-                    return Explain(exception);
+                    return JsonProblems.Explain(exception);
                 }
-                catch (InvalidOperationException exception)
-                    when (exception.Message.Contains("UTF-16", StringComparison.Ordinal)
-                        || exception.Message.Contains("UTF-8", StringComparison.Ordinal)
-                    )
+                catch (InvalidOperationException exception) when (JsonProblems.IsInvalidText(exception))
                 {
                     // System.Text.Json throws this when it compares a name.
-                    return new RelayError(
-                        ErrorCode.InvalidRequest,
-                        "A name in the body is not valid Unicode: it has half of a surrogate pair, or bytes that are not UTF-8."
-                    );
+                    return new RelayError(ErrorCode.InvalidRequest, $"A name in the body {JsonText.Problem}");
                 }
             },
             maxBytes,
@@ -207,14 +198,14 @@ internal static class RequestBody
             var reader = new Utf8JsonReader(WithoutMark(body), ReaderOptions);
             if (JsonSerializer.Deserialize<T>(ref reader, JsonContract.Options) is not { } contract)
             {
-                return NotAnObject;
+                return JsonProblems.NotAnObject;
             }
 
-            return reader.Read() ? NotAnObject : contract;
+            return reader.Read() ? JsonProblems.NotAnObject : contract;
         }
         catch (JsonException exception)
         {
-            return Explain(exception);
+            return JsonProblems.Explain(exception);
         }
     }
 
@@ -222,79 +213,9 @@ internal static class RequestBody
     private static ReadOnlySequence<byte> WithoutMark(ReadOnlySequence<byte> body) =>
         new SequenceReader<byte>(body).IsNext(ByteOrderMark) ? body.Slice(ByteOrderMark.Length) : body;
 
-    private static RelayError NotAnObject { get; } = new(ErrorCode.InvalidJson, "The body must be one JSON object.");
-
     private static RelayError TooManyParts { get; } =
         new(ErrorCode.TooLarge, $"The body holds more than {MaxParts} values and names. Join neighbouring texts into one.");
 
     private static RelayError TooLarge(long maxBytes) =>
         new(ErrorCode.TooLarge, $"The body is larger than the {maxBytes} bytes this relay takes.");
-
-    /// <summary>
-    /// Explains an exception: the reader's own are about JSON, the serializer's about fields. Their messages are not passed on, because
-    /// they name .NET types and repeat the caller's text. They are compared, because System.Text.Json has no codes of errors: the unit
-    /// tests of this class fail when .NET changes its words.
-    /// </summary>
-    private static RelayError Explain(JsonException exception)
-    {
-        var isSyntax = exception.InnerException is JsonException || exception.GetType() != typeof(JsonException);
-        if (isSyntax)
-        {
-            return new RelayError(
-                ErrorCode.InvalidJson,
-                $"The body is not valid JSON (line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1}). It must be one "
-                    + $"object in UTF-8, at most {JsonContract.Options.MaxDepth} levels deep."
-            );
-        }
-
-        var isDuplicate = exception.Message.Contains("uplicate", StringComparison.Ordinal);
-        if (FieldOf(exception.Path) is not { } field)
-        {
-            return isDuplicate
-                ? new RelayError(ErrorCode.InvalidRequest, "A field appears twice in one object of the body. Send each field once.")
-                : NotAnObject;
-        }
-
-        return exception.Message switch
-        {
-            _ when exception.Message.Contains("could not be mapped", StringComparison.Ordinal) => RelayError.Invalid(
-                field,
-                $"'{field}' is not a field of this request. Leave it out."
-            ),
-            _ when isDuplicate => RelayError.Invalid(field, $"'{field}' appears twice. Send it once."),
-            _ when exception.InnerException is InvalidOperationException { Message: var reason }
-                    && reason.Contains("UTF-8", StringComparison.Ordinal) => RelayError.Invalid(field, $"'{field}' is not valid UTF-8."),
-            _ when exception.InnerException is InvalidOperationException { Message: var reason }
-                    && reason.Contains("UTF-16", StringComparison.Ordinal) => RelayError.Invalid(
-                field,
-                $"'{field}' has half of a surrogate pair, which no UTF-8 text can hold."
-            ),
-            _ => RelayError.Invalid(field, $"'{field}' has a wrong type or value."),
-        };
-    }
-
-    /// <summary>The field of a serializer's path, <c>$.name</c> or <c>$['name']</c>; null for the body itself.</summary>
-    private static string? FieldOf(string? path) =>
-        path is null ? null
-        : path.StartsWith("$.", StringComparison.Ordinal) ? Printable(path[2..])
-        : path.StartsWith("$['", StringComparison.Ordinal) ? Printable(path[3..].TrimEnd(']').TrimEnd('\''))
-        : null;
-
-    /// <summary>A name from the caller, made safe for a terminal and short.</summary>
-    private static string Printable(string name)
-    {
-        var shown = new string([.. name.Select(letter => IsVisible(letter) ? letter : '?')]);
-        return shown.Length <= MaxEchoedName ? shown : shown[..MaxEchoedName] + "…";
-    }
-
-    /// <summary>Whether a letter neither controls a terminal, nor turns the writing around, nor breaks lines.</summary>
-    private static bool IsVisible(char letter) =>
-        char.GetUnicodeCategory(letter)
-            is not (
-                UnicodeCategory.Control
-                or UnicodeCategory.Format
-                or UnicodeCategory.Surrogate
-                or UnicodeCategory.LineSeparator
-                or UnicodeCategory.ParagraphSeparator
-            );
 }

@@ -11,7 +11,7 @@ namespace Relay.Application.Contracts;
 /// <param name="ExpiresAt">Time at which the key expires. Absent: never.</param>
 /// <param name="RevokedAt">Time at which the key was revoked. Absent while it works.</param>
 /// <param name="LastUsedAt">Time of the last request that the key let in. Absent: never. Absent in answers to changes, too.</param>
-/// <param name="OldSecretUntil">Time until which a replaced secret works. Absent when no replaced secret works.</param>
+/// <param name="OldSecretUntil">Time until which an old secret works. Absent when none works.</param>
 /// <param name="Scopes">The scopes of the key.</param>
 /// <param name="Models">The only models that the key may name. Absent: all.</param>
 /// <param name="NoTools">Whether requests with tools are refused.</param>

@@ -27,7 +27,7 @@ public interface IKeyDirectory
     /// <summary>The active key of a secret, or null.</summary>
     ApiKey? Find(KeySecret secret);
 
-    /// <summary>The active key that a secret of this hash opens now, or null: revoked, expired, or replaced and no longer valid.</summary>
+    /// <summary>The active key that a secret of this hash opens now, or null: revoked, expired, or an old secret that has ended.</summary>
     ApiKey? Find(KeyHash hash);
 
     /// <summary>

@@ -1,4 +1,5 @@
 using Relay.Domain.Completions;
+using Relay.Domain.Quotas;
 
 namespace Relay.Application.Usage;
 
@@ -8,7 +9,14 @@ namespace Relay.Application.Usage;
 /// <param name="Model">The model that was asked for; null for pages.</param>
 /// <param name="Requests">Completions, or pages, that count.</param>
 /// <param name="Usage">Their tokens and cost together. A running request counts with its reserved cost.</param>
-public sealed record UsageRow(DateOnly Day, string KeyId, string? Model, long Requests, TokenUsage Usage);
+public sealed record UsageRow(DateOnly Day, string KeyId, string? Model, long Requests, TokenUsage Usage)
+{
+    /// <summary>Rows are kept for this many days, which is longer than <see cref="GetUsageQuery.MaxDays"/>.</summary>
+    public const int KeptDays = 400;
+
+    /// <summary>The bucket that the requests count in.</summary>
+    public QuotaBucket Bucket => Model is null ? QuotaBucket.Fetches : QuotaBucket.Completions;
+}
 
 /// <summary>Reads usage, up to now as far as this process knows.</summary>
 public interface IUsageReader

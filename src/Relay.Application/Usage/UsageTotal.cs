@@ -1,4 +1,5 @@
 using Relay.Domain.Completions;
+using Relay.Domain.Quotas;
 
 namespace Relay.Application.Usage;
 
@@ -17,8 +18,8 @@ public sealed record UsageTotal(string Name, long Requests, long Pages, TokenUsa
         var cost = 0m;
         foreach (var row in rows)
         {
-            requests += row.Model is null ? 0 : row.Requests;
-            pages += row.Model is null ? row.Requests : 0;
+            requests += row.Bucket == QuotaBucket.Completions ? row.Requests : 0;
+            pages += row.Bucket == QuotaBucket.Fetches ? row.Requests : 0;
             input += row.Usage.InputTokens;
             output += row.Usage.OutputTokens;
             created += row.Usage.CacheCreationInputTokens;

@@ -6,7 +6,7 @@ namespace Relay.Domain.Completions;
 /// </summary>
 public sealed class Conversation
 {
-    /// <summary>Most messages taken; each costs the CLI about 12 ms to take in.</summary>
+    /// <summary>Most messages taken; each costs Claude Code about 12 ms to take in.</summary>
     public const int MaxMessages = 500;
 
     /// <summary>Most blocks of one message. Each takes some hundred bytes of memory besides its words.</summary>

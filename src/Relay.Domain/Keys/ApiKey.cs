@@ -3,10 +3,10 @@ using Relay.Domain.Models;
 
 namespace Relay.Domain.Keys;
 
-/// <summary>A secret that was replaced and still works for a while.</summary>
+/// <summary>A secret that was replaced, and still works for a while.</summary>
 /// <param name="Hash">The hash of that secret.</param>
 /// <param name="Until">UTC; the secret works until then.</param>
-public sealed record RetiredSecret(KeyHash Hash, DateTimeOffset Until);
+public sealed record OldSecret(KeyHash Hash, DateTimeOffset Until);
 
 /// <summary>One app's permission to use the relay. Immutable; counters belong to its id, never to its hash.</summary>
 /// <param name="Id">Stable and random, <c>key_</c> and 16 hex digits.</param>
@@ -16,7 +16,7 @@ public sealed record RetiredSecret(KeyHash Hash, DateTimeOffset Until);
 /// <param name="CreatedAt">UTC.</param>
 public sealed record ApiKey(string Id, KeyLabel Label, KeyHash Hash, string Prefix, DateTimeOffset CreatedAt)
 {
-    /// <summary>Longest time a replaced secret may go on working.</summary>
+    /// <summary>Longest time that an old secret may go on working.</summary>
     public static readonly TimeSpan MaxOverlap = TimeSpan.FromDays(30);
 
     /// <summary>UTC; null for a key that does not expire.</summary>
@@ -41,7 +41,7 @@ public sealed record ApiKey(string Id, KeyLabel Label, KeyHash Hash, string Pref
     public KeyLimits Limits { get; init; } = KeyLimits.Default;
 
     /// <summary>Secrets that were replaced not long ago.</summary>
-    public IReadOnlyList<RetiredSecret> Retired { get; init; } = [];
+    public IReadOnlyList<OldSecret> OldSecrets { get; init; } = [];
 
     /// <summary>Makes a key and the secret that is shown once.</summary>
     public static (ApiKey Key, KeySecret Secret) Create(KeyLabel label, DateTimeOffset now)
@@ -54,13 +54,13 @@ public sealed record ApiKey(string Id, KeyLabel Label, KeyHash Hash, string Pref
     /// <summary>Whether the key is neither revoked nor expired.</summary>
     public bool IsActive(DateTimeOffset now) => RevokedAt is null && (ExpiresAt is not { } end || end > now);
 
-    /// <summary>The time until which a replaced secret still works; null when none does.</summary>
+    /// <summary>The time until which an old secret still works; null when none does.</summary>
     public DateTimeOffset? OldSecretUntil(DateTimeOffset now) =>
-        Retired.Where(retired => retired.Until > now).Max(retired => (DateTimeOffset?)retired.Until);
+        OldSecrets.Where(old => old.Until > now).Max(old => (DateTimeOffset?)old.Until);
 
     /// <summary>Whether the key works now, and a secret with this hash is one of its secrets.</summary>
     public bool Opens(KeyHash hash, DateTimeOffset now) =>
-        IsActive(now) && (Hash.FixedTimeEquals(hash) || Retired.Any(retired => retired.Until > now && retired.Hash.FixedTimeEquals(hash)));
+        IsActive(now) && (Hash.FixedTimeEquals(hash) || OldSecrets.Any(old => old.Until > now && old.Hash.FixedTimeEquals(hash)));
 
     /// <summary>Whether the key may use the model.</summary>
     public bool Allows(ModelName model) => Models is null || Models.Any(own => own.Covers(model));
@@ -76,14 +76,14 @@ public sealed record ApiKey(string Id, KeyLabel Label, KeyHash Hash, string Pref
     {
         var secret = KeySecret.Generate();
         var until = now + overlap;
-        var retired = Retired
-            .Append(new RetiredSecret(Hash, until))
+        var oldSecrets = OldSecrets
+            .Append(new OldSecret(Hash, until))
             .Select(old => old.Until <= until ? old : old with { Until = until })
             .Where(old => old.Until > now);
-        return (this with { Hash = secret.Hash, Prefix = secret.Prefix, RotatedAt = now, Retired = [.. retired] }, secret);
+        return (this with { Hash = secret.Hash, Prefix = secret.Prefix, RotatedAt = now, OldSecrets = [.. oldSecrets] }, secret);
     }
 
-    /// <summary>The same key with another copy's secrets, if newer: an older copy never restores a replaced secret.</summary>
+    /// <summary>The same key with another copy's secrets, if newer: an older copy never restores an old secret.</summary>
     public ApiKey WithNewerSecretsOf(ApiKey other) =>
         (other.RotatedAt ?? other.CreatedAt) > (RotatedAt ?? CreatedAt)
             ? this with
@@ -91,7 +91,7 @@ public sealed record ApiKey(string Id, KeyLabel Label, KeyHash Hash, string Pref
                 Hash = other.Hash,
                 Prefix = other.Prefix,
                 RotatedAt = other.RotatedAt,
-                Retired = other.Retired,
+                OldSecrets = other.OldSecrets,
             }
             : this;
 }

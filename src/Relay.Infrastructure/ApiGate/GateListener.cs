@@ -366,7 +366,7 @@ internal sealed class GateListener(
         if (ticket is not null && refusal.Effect() != RefusalEffect.None)
         {
             ticket.Spoil();
-            if (turn is not null && (refusal.Effect() is RefusalEffect.FailsTurn or RefusalEffect.Doubt))
+            if (turn is not null && (refusal.Effect() is RefusalEffect.FailsTurn or RefusalEffect.Recheck))
             {
                 turn.Refuse(refusal, detail);
                 await turn.TellAsync(new TurnSignal.Refused(refusal, detail), turn.Ended);

@@ -59,12 +59,12 @@ internal enum RefusalEffect
     FailsTurn,
 
     /// <summary>The turn fails, its process ends, and the self-test runs again: no caller, model or API can cause it.</summary>
-    Doubt,
+    Recheck,
 }
 
 /// <summary>
-/// The possible causes of refusals. A doubt takes nothing from other callers: each of their requests is proven by itself, and the engine
-/// leaves service only when the self-test fails.
+/// The possible causes of refusals. A repeated self-test takes nothing from other callers: each of their requests is proven by itself, and
+/// the engine leaves service only when the self-test fails.
 /// </summary>
 internal static class GateRefusals
 {
@@ -89,7 +89,7 @@ internal static class GateRefusals
             GateRefusal.Concurrent => RefusalEffect.FailsTurn,
             // A model's answer may nest deeper than JSON is read here, and comes back with a schema's next attempt.
             GateRefusal.Body => RefusalEffect.FailsTurn,
-            GateRefusal.Shape or GateRefusal.Header => RefusalEffect.Doubt,
+            GateRefusal.Shape or GateRefusal.Header => RefusalEffect.Recheck,
             _ => throw new ArgumentOutOfRangeException(nameof(refusal)),
         };
 }

@@ -100,7 +100,7 @@ internal static class AuditLine
             writer.WriteNumber("usd_per_day", usd);
         }
 
-        Write(writer, "old_secret_until", key.Retired.Count == 0 ? null : key.Retired.Max(retired => retired.Until));
+        Write(writer, "old_secret_until", key.OldSecrets.Count == 0 ? null : key.OldSecrets.Max(old => old.Until));
         writer.WriteEndObject();
     }
 

@@ -3,7 +3,7 @@ using Relay.Domain;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
-/// <summary>A claude executable as it is on the disk now. Another size or time means another CLI.</summary>
+/// <summary>A claude executable as it is on the disk now. Another size or time means another executable.</summary>
 /// <param name="Path">Absolute, symbolic links followed.</param>
 /// <param name="Length">Bytes.</param>
 /// <param name="ModifiedAt">UTC.</param>
@@ -16,6 +16,13 @@ internal sealed record ClaudeBinary(string Path, long Length, DateTime ModifiedA
 
     /// <summary>The newest version that the lockdown tests have run against.</summary>
     public static readonly Version NewestTestedVersion = new(2, 1, 330);
+
+    /// <summary>The problem of a version below <see cref="MinimumVersion"/>, in a sentence.</summary>
+    public static string TooOld(Version version) => $"Claude Code {version} is too old: the lockdown needs {MinimumVersion} or later.";
+
+    /// <summary>The doubt about a version above <see cref="NewestTestedVersion"/>, in a sentence.</summary>
+    public static string Untested(Version version) =>
+        $"Claude Code {version} is newer than {NewestTestedVersion}, the newest this relay was tested with.";
 }
 
 /// <summary>Finds claude: <c>CLAUDE_BIN</c>, <c>PATH</c>, <c>~/.local/bin</c>.</summary>

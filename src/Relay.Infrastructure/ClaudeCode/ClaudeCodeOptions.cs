@@ -88,6 +88,13 @@ public sealed class ClaudeCodeOptions
     /// <summary>Whether Claude Code reaches the API through the gate. Claude Code itself signs the clouds' requests.</summary>
     internal bool UsesGate => Auth is not (ClaudeAuth.Bedrock or ClaudeAuth.Vertex);
 
+    /// <summary>The operator's way to a login.</summary>
+    internal string LoginAdvice =>
+        Auth == ClaudeAuth.Login
+            ? "To log in, run 'relayctl login'; or run 'claude setup-token' and put CLAUDE_AUTH=oauth-token and CLAUDE_CODE_OAUTH_TOKEN "
+                + "into config.env."
+            : "Check the credential that this mode of CLAUDE_AUTH uses.";
+
     /// <summary>Whether a process may serve another completion of its key.</summary>
     internal bool ReusesProcesses => UsesGate && ProcessUses > 1 && WarmProfiles > 0;
 }

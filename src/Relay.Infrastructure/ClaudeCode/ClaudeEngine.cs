@@ -288,7 +288,7 @@ internal sealed class ClaudeEngine(
         var outcome = turn.Accept(frame);
         if (!turn.IsGated && outcome is not null and not TurnOutcome.Answered { Usage.CostUsd: not null })
         {
-            // The CLI believes that its turn goes on, and would call the API again within milliseconds.
+            // Claude Code believes that its turn goes on, and would call the API again within milliseconds.
             run.Process.Kill();
         }
 

@@ -14,7 +14,7 @@ internal sealed class ClaudeEnvironment(
     RelayHome home
 )
 {
-    /// <summary>Switches, each against one leak or delay measured on the real CLI. The lockdown needs no single one.</summary>
+    /// <summary>Switches, each against one leak or delay measured on the real Claude Code. The lockdown needs no single one.</summary>
     private static readonly string[] Switches =
     [
         "DISABLE_AUTOUPDATER",
@@ -66,11 +66,11 @@ internal sealed class ClaudeEnvironment(
     /// <summary>Every variable that some mode of <c>CLAUDE_AUTH</c> passes on. They may stand in <c>config.env</c>, too.</summary>
     public static IEnumerable<string> CredentialVariables => CredentialNames.Values.SelectMany(names => names);
 
-    /// <summary>The CLI doubles its pause from half a second: five retries take about 16 s.</summary>
+    /// <summary>Claude Code doubles its pause from half a second: five retries take about 16 s.</summary>
     private const int MaxRetries = 5;
 
     /// <summary>
-    /// The number of times that the CLI may retry a call. Its pauses then take at most half of <c>REQ_TIMEOUT</c>, and the longest at
+    /// The number of times that Claude Code may retry a call. Its pauses then take at most half of <c>REQ_TIMEOUT</c>, and the longest at
     /// most half of <c>IDLE_TIMEOUT</c>.
     /// </summary>
     public int Retries =>
@@ -133,7 +133,7 @@ internal sealed class ClaudeEnvironment(
         environment["TZ"] = "UTC";
         // The allocator then asks for memory in large pages: a start takes a tenth less time, and 10 MB more (docs/benchmarks.md).
         environment["MIMALLOC_ALLOW_THP"] = "1";
-        // The PATH has no programs: with git on it, the CLI runs git at start.
+        // The PATH has no programs: with git on it, Claude Code runs git at start.
         environment["PATH"] = OperatingSystem.IsWindows() ? Environment.SystemDirectory : "/nonexistent";
         environment["CLAUDE_CODE_MAX_RETRIES"] = SettingNumber(Retries);
         environment["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] = SettingNumber(completionOptions.Value.MaxOutputTokens);

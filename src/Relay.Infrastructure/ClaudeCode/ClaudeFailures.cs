@@ -16,8 +16,8 @@ internal sealed record ClaudeFailure(string? Subtype, long? ApiStatus, string? A
 }
 
 /// <summary>
-/// The one table from Claude Code's failures (measured, see docs/decisions/0004-failures.md) to the relay's errors. The
-/// CLI's own words never go through: they can name hosts, files and accounts.
+/// The one table from Claude Code's failures (measured, see docs/decisions/0004-failures.md) to the relay's errors. Claude
+/// Code's own words never go through: they can name hosts, files and accounts.
 /// </summary>
 internal static class ClaudeFailures
 {

@@ -25,7 +25,7 @@ internal sealed class ClaudeInput
 
     public ReadOnlyMemory<byte> Bytes => _buffer.WrittenMemory;
 
-    /// <summary>Sets the system prompt. Only the first one of a process counts. Without it the CLI's own long prompt applies.</summary>
+    /// <summary>Sets the system prompt. Only the first one of a process counts. Without it Claude Code's own long prompt applies.</summary>
     public ClaudeInput Initialize(PromptText? system, OutputSchema? schema = null) =>
         Line(writer =>
         {

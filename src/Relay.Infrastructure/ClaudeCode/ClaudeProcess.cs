@@ -154,7 +154,7 @@ internal sealed class ClaudeProcess : IAsyncDisposable
                 throw turn.Refusal is ({ } refusal, { } detail)
                     ? new ClaudeProtocolException($"the form of its requests: {detail}")
                     {
-                        IsDifference = refusal.Effect() == RefusalEffect.Doubt,
+                        IsDifference = refusal.Effect() == RefusalEffect.Recheck,
                     }
                     : new ClaudeProtocolException("Claude Code did not ask the API.");
             }
@@ -378,7 +378,7 @@ internal sealed class ClaudeProcess : IAsyncDisposable
     private string Complaint => _holdsCallersData || _child.Stderr.TotalBytes == 0 ? string.Empty : $"It said: {_child.Stderr.Redacted()}";
 
     /// <summary>
-    /// False only when the CLI says that it has neither token nor key. A login in a credentials file shows no <c>tokenSource</c>, and
+    /// False only when Claude Code says that it has neither token nor key. A login in a credentials file shows no <c>tokenSource</c>, and
     /// other providers than Anthropic keep their own credentials.
     /// </summary>
     private static bool? IsLoggedIn(JsonElement frame) =>

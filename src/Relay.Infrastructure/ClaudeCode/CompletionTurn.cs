@@ -11,7 +11,7 @@ namespace Relay.Infrastructure.ClaudeCode;
 /// </summary>
 internal sealed class CompletionTurn
 {
-    /// <summary>A pause longer than any of the CLI's own doubling.</summary>
+    /// <summary>A pause longer than any of Claude Code's own doubling.</summary>
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(12);
 
     private readonly Version _version;
@@ -23,7 +23,7 @@ internal sealed class CompletionTurn
 
     /// <summary>A turn that has not begun.</summary>
     /// <param name="version">The version that the self-test found.</param>
-    /// <param name="maxApiCalls">Calls of the API that the CLI's own retries can explain.</param>
+    /// <param name="maxApiCalls">Calls of the API that Claude Code's own retries can explain.</param>
     /// <param name="terms">The facts of the request.</param>
     /// <param name="clock">The clock, for the reset time of a rate limit.</param>
     public CompletionTurn(Version version, int maxApiCalls, TurnTerms terms, TimeProvider clock)
@@ -39,8 +39,8 @@ internal sealed class CompletionTurn
     public bool IsGated => _terms.Gated is not null;
 
     /// <summary>
-    /// The number of control requests whose answers are still to come. A CLI that begins the turn before them would answer under another
-    /// system prompt or as another model.
+    /// The number of control requests whose answers are still to come. If Claude Code began the turn before them, it would answer under
+    /// another system prompt or as another model.
     /// </summary>
     public int PendingControls { get; set; }
 
@@ -50,10 +50,10 @@ internal sealed class CompletionTurn
     /// <summary>The names of the parameters that the caller set. A refusal of the API may name them.</summary>
     public IReadOnlyCollection<string> Parameters { get; set; } = [];
 
-    /// <summary>Whether the CLI has begun the turn: from then on the API may have been called.</summary>
+    /// <summary>Whether Claude Code has begun the turn: from then on the API may have been called.</summary>
     public bool HasStarted { get; private set; }
 
-    /// <summary>The number of repeated calls of the API, as the CLI reports it.</summary>
+    /// <summary>The number of repeated calls of the API, as Claude Code reports it.</summary>
     public int Retries { get; private set; }
 
     /// <summary>The id that the API gave its last request; null before it gave one.</summary>
@@ -92,7 +92,7 @@ internal sealed class CompletionTurn
             case TurnSignal.AnswerBroke:
                 return TurnErrors.BrokenOff;
             case TurnSignal.Refused { Refusal: var refusal, Detail: var detail }:
-                return refusal.Effect() == RefusalEffect.Doubt
+                return refusal.Effect() == RefusalEffect.Recheck
                     ? new TurnOutcome.Violated($"the gate: {detail}") { IsOfGate = true }
                     : TurnErrors.NotForwarded;
             default:
@@ -124,7 +124,7 @@ internal sealed class CompletionTurn
                 return IsSuccess(frame.Json) ? null : new TurnOutcome.Failed(ClaudeFailures.Broken);
             case ("system", "api_retry"):
                 Retries += _terms.Gated is null ? 1 : 0;
-                // The CLI retries a refused login for minutes, and no retry helps.
+                // Claude Code retries a refused login for minutes, and no retry helps.
                 return frame.Json.Number("error_status") == 401
                     ? _failures.Fail(new ClaudeFailure(null, 401, null, null, null))
                     : AcceptRetry(frame.Json);

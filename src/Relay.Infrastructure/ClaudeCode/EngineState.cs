@@ -46,10 +46,10 @@ internal sealed class EngineState(ClaudeSandbox sandbox, LoginHealth login, Time
         }
     }
 
-    /// <summary>The CLI in use; null while out of service.</summary>
+    /// <summary>The executable in use; null while out of service.</summary>
     public EngineGeneration? Current => sandbox.FindManagedPolicy() is null ? _snapshot.Generation : null;
 
-    /// <summary>The reason why no CLI is in use.</summary>
+    /// <summary>The reason why none is in use.</summary>
     public RelayError? Problem => PolicyProblem ?? _snapshot.Problem;
 
     /// <summary>The error while a managed policy would reach into completions; null without one.</summary>

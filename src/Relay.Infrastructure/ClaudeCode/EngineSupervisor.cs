@@ -205,11 +205,7 @@ internal sealed class EngineSupervisor(
         logger.LogInformation("Claude Code {Version} at {Path} passed the lockdown self-test", version, binary.Path);
         if (version > ClaudeBinary.NewestTestedVersion)
         {
-            logger.LogWarning(
-                "Claude Code {Version} is newer than {Tested}, the newest this relay was tested with",
-                version,
-                ClaudeBinary.NewestTestedVersion
-            );
+            logger.LogWarning("{Problem}", ClaudeBinary.Untested(version));
         }
     }
 

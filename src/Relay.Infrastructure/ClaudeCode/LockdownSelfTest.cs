@@ -22,6 +22,7 @@ internal sealed class LockdownSelfTest(
     ApiCredentials credentials,
     AcceptedShapes shapes,
     IOptions<CompletionOptions> options,
+    IOptions<ClaudeCodeOptions> claude,
     TimeProvider clock,
     ILogger<LockdownSelfTest> logger
 )
@@ -49,10 +50,7 @@ internal sealed class LockdownSelfTest(
             {
                 return new SelfTestReport.Failed(
                     version,
-                    new RelayError(
-                        ErrorCode.ClaudeMissing,
-                        $"Claude Code {version} is too old: the lockdown needs {ClaudeBinary.MinimumVersion} or later. Run 'claude update'."
-                    )
+                    new RelayError(ErrorCode.ClaudeMissing, $"{ClaudeBinary.TooOld(version)} Run 'claude update'.")
                 );
             }
 
@@ -109,11 +107,7 @@ internal sealed class LockdownSelfTest(
         {
             return new SelfTestReport.Failed(
                 generation.Version,
-                new RelayError(
-                    ErrorCode.NotLoggedIn,
-                    "Claude Code is not logged in. Run 'claude' once as this user and log in; or run 'claude setup-token' and put "
-                        + "CLAUDE_AUTH=oauth-token and CLAUDE_CODE_OAUTH_TOKEN into config.env."
-                )
+                new RelayError(ErrorCode.NotLoggedIn, $"Claude Code is not logged in. {claude.Value.LoginAdvice}")
             );
         }
 

@@ -26,7 +26,7 @@ internal sealed class SpareShelf
     /// <summary>The words that its spares are told; null while the profile does not repeat, or is beyond the caps.</summary>
     public Preparation? Preparation { get; set; }
 
-    /// <summary>The CLI that refused its schema as invalid; null for none.</summary>
+    /// <summary>The executable that refused its schema as invalid; null for none.</summary>
     public EngineGeneration? RefusedBy { get; set; }
 
     /// <summary>Whether no spare is prepared for it any more.</summary>

@@ -209,7 +209,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         }
     }
 
-    /// <summary>Whether this CLI has refused the profile's schema. It would do so again, so that no process need be started.</summary>
+    /// <summary>Whether this executable has refused the profile's schema, so that no process need be started for it.</summary>
     public bool WasRefused(ProfileId id, EngineGeneration generation)
     {
         lock (_lock)
@@ -224,7 +224,7 @@ internal sealed class SpareStock(ClaudeCodeOptions options, TimeProvider clock, 
         }
     }
 
-    /// <summary>Ends spares that are too old, idle, of another CLI or dead.</summary>
+    /// <summary>Ends spares that are too old, idle, of another executable or dead.</summary>
     /// <returns>The pause of the kind of spare that died by itself; null when none did.</returns>
     public TimeSpan? Sweep(EngineGeneration? current)
     {

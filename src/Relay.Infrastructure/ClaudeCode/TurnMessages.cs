@@ -13,7 +13,7 @@ namespace Relay.Infrastructure.ClaudeCode;
 /// measured on 2.1.330).
 /// </summary>
 /// <param name="terms">The facts of the request.</param>
-/// <param name="maxApiCalls">Calls of the API that the CLI's own retries can explain.</param>
+/// <param name="maxApiCalls">Calls of the API that Claude Code's own retries can explain.</param>
 /// <param name="failures">Takes the API's failures.</param>
 internal sealed class TurnMessages(TurnTerms terms, int maxApiCalls, TurnFailures failures)
 {
@@ -39,7 +39,7 @@ internal sealed class TurnMessages(TurnTerms terms, int maxApiCalls, TurnFailure
     /// <summary>Whether the model's first words have come.</summary>
     public bool HasFirstToken { get; private set; }
 
-    /// <summary>Whether the CLI has said that it is calling the API, or has shown that it did.</summary>
+    /// <summary>Whether Claude Code has said that it is calling the API, or has shown that it did.</summary>
     public bool HasCalledApi { get; set; }
 
     /// <summary>
@@ -92,7 +92,7 @@ internal sealed class TurnMessages(TurnTerms terms, int maxApiCalls, TurnFailure
                 _tokens.End(streamEvent.Member("usage")?.Number("output_tokens"));
                 return AcceptStop(stopReason);
             case "message_stop":
-                // For a broken stream the CLI makes up a message_stop, without a reason to stop before it.
+                // For a broken stream Claude Code makes up a message_stop, without a reason to stop before it.
                 _messageEnded = _stopReason is not null;
                 _wholeMessages += _messageEnded ? 1 : 0;
                 return terms.Gated is not null && !terms.HasSchema ? AcceptEnd() : null;
@@ -122,7 +122,7 @@ internal sealed class TurnMessages(TurnTerms terms, int maxApiCalls, TurnFailure
 
         if (++_apiCalls - _wholeMessages > maxApiCalls || Blocks.IsShown)
         {
-            // The CLI begins anew after a broken stream: too often, or after words were shown, which can't be taken back.
+            // Claude Code begins anew after a broken stream: too often, or after words were shown, which can't be taken back.
             return TurnErrors.BrokenOff;
         }
 
@@ -239,7 +239,7 @@ internal sealed class TurnMessages(TurnTerms terms, int maxApiCalls, TurnFailure
         var usage = terms.Gated is null ? TurnTokens.ReadResult(result) : Usage ?? NoUsage;
         if (!terms.HasSchema && isSuccess && result.Text("result") is { } text)
         {
-            // The CLI's own text is only the last block of the answer, and is empty where that reads like one of its notices ("[Request
+            // Claude Code's own text is only the last block of the answer, and is empty where that reads like one of its notices ("[Request
             // interrupted by user]"). The streamed words are the model's.
             var words = (_messageEnded || Blocks.IsShown) && Blocks.HasWords ? Blocks.Complete() : AnswerWords.WellFormed(text);
             return Answer(words, result.Text("stop_reason"), usage);

@@ -72,16 +72,11 @@ internal sealed class ClaudeCodeCheck(
         };
 
     private static Finding CheckVersion(Version version) =>
-        version < ClaudeBinary.MinimumVersion
-            ? Finding.Fail(
-                "version",
-                $"Claude Code {version} is too old: the lockdown needs {ClaudeBinary.MinimumVersion} or later.",
-                "Run 'claude update'."
-            )
+        version < ClaudeBinary.MinimumVersion ? Finding.Fail("version", ClaudeBinary.TooOld(version), "Run 'claude update'.")
         : version > ClaudeBinary.NewestTestedVersion
             ? Finding.Warn(
                 "version",
-                $"Claude Code {version} is newer than {ClaudeBinary.NewestTestedVersion}, the newest this relay was tested with.",
+                ClaudeBinary.Untested(version),
                 "The self-test decides whether it may serve; look for a newer version of the relay."
             )
         : Finding.Pass(
@@ -116,7 +111,7 @@ internal sealed class ClaudeCodeCheck(
         if (report is SelfTestReport.Failed { Problem: var problem })
         {
             return problem.Code == ErrorCode.NotLoggedIn
-                ? Finding.Fail(check, $"{where}: not logged in.", HowToLogIn)
+                ? Finding.Fail(check, $"{where}: not logged in.", options.Value.LoginAdvice)
                 : Finding.Fail(check, $"{where}: not tested, because Claude Code failed before.");
         }
 
@@ -130,7 +125,7 @@ internal sealed class ClaudeCodeCheck(
         return await loginStatus.ReadAsync(command.Spec, cancellationToken) switch
         {
             { LoggedIn: true, Method: var method } => Finding.Pass(check, $"{where}: logged in ({method})."),
-            { LoggedIn: false } => Finding.Fail(check, $"{where}: not logged in.", HowToLogIn),
+            { LoggedIn: false } => Finding.Fail(check, $"{where}: not logged in.", options.Value.LoginAdvice),
             null => Finding.Pass(check, $"{where}: Claude Code reports no problem with the login."),
         };
     }
@@ -146,17 +141,11 @@ internal sealed class ClaudeCodeCheck(
         var sentence = $"The login ends on {end:yyyy-MM-dd HH:mm} UTC.";
         return
         [
-            left <= TimeSpan.Zero ? Finding.Fail("login end", $"The login ended on {end:yyyy-MM-dd HH:mm} UTC.", HowToLogIn)
-            : left < SoonEnding ? Finding.Warn("login end", sentence, HowToLogIn)
+            left <= TimeSpan.Zero ? Finding.Fail("login end", $"The login ended on {end:yyyy-MM-dd HH:mm} UTC.", options.Value.LoginAdvice)
+            : left < SoonEnding ? Finding.Warn("login end", sentence, options.Value.LoginAdvice)
             : Finding.Pass("login end", sentence),
         ];
     }
-
-    private string HowToLogIn =>
-        options.Value.Auth == ClaudeAuth.Login
-            ? "Run 'relayctl login'; or run 'claude setup-token' and put CLAUDE_AUTH=oauth-token and CLAUDE_CODE_OAUTH_TOKEN into "
-                + "config.env."
-            : "Check the credential that this mode of CLAUDE_AUTH uses.";
 
     private static Finding DescribeCall(Result<Trial> called) =>
         called.TryGet(out var trial, out var error)

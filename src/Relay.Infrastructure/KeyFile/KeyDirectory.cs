@@ -176,9 +176,9 @@ internal sealed class KeyDirectory(RelayHome home, TimeProvider clock, ILogger<K
 
             inForce++;
             byHash.Add(key.Hash.Value, key);
-            foreach (var retired in key.Retired)
+            foreach (var old in key.OldSecrets)
             {
-                byHash.Add(retired.Hash.Value, key);
+                byHash.Add(old.Hash.Value, key);
             }
         }
 

@@ -82,7 +82,7 @@ internal sealed record KeyFileDocument
             AllowsTools = entry.NoTools != true,
             Models = entry.Models is { } models ? ToModels(entry, models) : null,
             Limits = limits,
-            Retired = entry.Retired is { } retired ? [.. retired.Select(old => ToRetired(entry, old))] : [],
+            OldSecrets = entry.Retired is { } retired ? [.. retired.Select(old => ToOldSecret(entry, old))] : [],
         };
     }
 
@@ -97,9 +97,9 @@ internal sealed record KeyFileDocument
             ? model
             : throw new FormatException($"the entry '{entry.Id}' has a wrong model");
 
-    private static RetiredSecret ToRetired(Entry entry, RetiredEntry? old) =>
+    private static OldSecret ToOldSecret(Entry entry, RetiredEntry? old) =>
         old is not null && KeyHash.Parse(old.Hash) is { } hash
-            ? new RetiredSecret(hash, old.Until)
+            ? new OldSecret(hash, old.Until)
             : throw new FormatException($"the entry '{entry.Id}' has a wrong retired hash");
 
     private static Entry ToEntry(ApiKey key) =>
@@ -112,8 +112,7 @@ internal sealed record KeyFileDocument
             NoTools = key.AllowsTools ? null : true,
             Models = key.Models?.Select(model => model.Value).ToList(),
             Limits = key.Limits == KeyLimits.Default ? null : KeyLimitsContract.From(key.Limits),
-            Retired =
-                key.Retired.Count == 0 ? null : [.. key.Retired.Select(retired => new RetiredEntry(retired.Hash.Value, retired.Until))],
+            Retired = key.OldSecrets.Count == 0 ? null : [.. key.OldSecrets.Select(old => new RetiredEntry(old.Hash.Value, old.Until))],
         };
 
     /// <summary>The form of an <see cref="ApiKey"/> in the file.</summary>

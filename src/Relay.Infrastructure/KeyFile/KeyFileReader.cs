@@ -151,9 +151,9 @@ internal sealed class KeyFileReader
         public void Add(ApiKey key)
         {
             var isNew = _ids.Add(key.Id) && _hashes.Add(key.Hash.Value);
-            foreach (var retired in key.Retired)
+            foreach (var old in key.OldSecrets)
             {
-                isNew &= _hashes.Add(retired.Hash.Value);
+                isNew &= _hashes.Add(old.Hash.Value);
             }
 
             if (!isNew)

@@ -25,8 +25,6 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
         RetryAfter: TimeSpan.FromSeconds(5)
     );
 
-    /// <summary>Longer than the longest time that can be asked for (<see cref="GetUsageQuery.MaxDays"/>).</summary>
-    private const int UsageDays = 400;
     private const long OneDay = 86_400;
 
     private readonly RelayDatabase _database;
@@ -222,7 +220,7 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
         UsageTable.SettleCrashed(connection);
         UsageTable.DeleteEmpty(connection);
         var today = DateOnly.FromDateTime(_clock.GetUtcNow().UtcDateTime);
-        RelayDatabase.Execute(connection, $"DELETE FROM usage WHERE day < '{UsageTable.Format(today.AddDays(-UsageDays))}';");
+        RelayDatabase.Execute(connection, $"DELETE FROM usage WHERE day < '{UsageTable.Format(today.AddDays(-UsageRow.KeptDays))}';");
         var rows = UsageTable.Read(connection, keyId: null, today);
         // A clock that was set back over midnight gives nothing back. Days further ahead limit no key.
         var tomorrow = today.AddDays(1);
@@ -233,8 +231,7 @@ internal sealed class QuotaStore : BackgroundService, IQuotaStore, IUsageReader,
 
         foreach (var row in rows.Where(row => row.Day <= tomorrow))
         {
-            BookOf(row.Model is null ? QuotaBucket.Fetches : QuotaBucket.Completions)
-                .Restore(row.Day, row.KeyId, row.Requests, row.Usage.CostUsd ?? 0);
+            BookOf(row.Bucket).Restore(row.Day, row.KeyId, row.Requests, row.Usage.CostUsd ?? 0);
         }
 
         var now = _startedUnixSecond;

@@ -127,7 +127,7 @@ internal static class UsageTable
             command.Parameters.Clear();
             command.Parameters.AddWithValue("$day", Format(row.Day));
             command.Parameters.AddWithValue("$key", row.KeyId);
-            command.Parameters.AddWithValue("$bucket", (row.Model is null ? QuotaBucket.Fetches : QuotaBucket.Completions).WireName());
+            command.Parameters.AddWithValue("$bucket", row.Bucket.WireName());
             command.Parameters.AddWithValue("$model", row.Model ?? string.Empty);
             command.Parameters.AddWithValue("$requests", row.Requests);
             command.Parameters.AddWithValue("$input", row.Usage.InputTokens);

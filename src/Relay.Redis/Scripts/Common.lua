@@ -1,4 +1,4 @@
--- What the scripts of counters share; it goes before each of them.
+-- What the scripts of counters share; it goes before each of them. USAGE_DAYS comes from the relay.
 --
 -- All of a key's counters in one bucket are one hash, read and written as a whole:
 --   d         the UTC day they are of, in days since 1970
@@ -239,9 +239,9 @@ local function add_usage(usage, keys_of_day, key_id, row, numbers)
       -- Requests that came to nothing leave no row.
       if now == 0 then redis.call('HDEL', usage, row .. names[i]) end
       if now == number and names[i] == 'q' then
-        redis.call('EXPIRE', usage, 400 * DAY)
+        redis.call('EXPIRE', usage, USAGE_DAYS * DAY)
         redis.call('SADD', keys_of_day, key_id)
-        redis.call('EXPIRE', keys_of_day, 400 * DAY)
+        redis.call('EXPIRE', keys_of_day, USAGE_DAYS * DAY)
       end
     end
   end

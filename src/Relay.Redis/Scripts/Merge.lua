@@ -17,9 +17,9 @@ for i = 5, #ARGV, 7 do
   if grown then grew = grew + 1 end
 end
 if ARGV[4] ~= '' and grew > 0 then
-  redis.call('EXPIRE', KEYS[4], 400 * DAY)
+  redis.call('EXPIRE', KEYS[4], USAGE_DAYS * DAY)
   redis.call('SADD', KEYS[5], ARGV[3])
-  redis.call('EXPIRE', KEYS[5], 400 * DAY)
+  redis.call('EXPIRE', KEYS[5], USAGE_DAYS * DAY)
   local book = open(KEYS[1], KEYS[2], KEYS[3], clock(ARGV[1]))
   if tonumber(ARGV[2]) == book.day then
     local more = math.max(0, requests - book.requests)

@@ -13,7 +13,7 @@ public sealed class TokenTests
         ["Relay.Infrastructure.Processes.LineReader.DisposeAsync"] = "IAsyncDisposable's signature",
         ["Relay.Infrastructure.ClaudeCode.ClaudeProcess.DisposeAsync"] = "IAsyncDisposable's signature",
         ["Relay.Infrastructure.ApiGate.GateListener.DisposeAsync"] = "IAsyncDisposable's signature",
-        ["Relay.Cli.Operation.DisposeAsync"] = "IAsyncDisposable's signature",
+        ["Relay.Cli.CommandSession.DisposeAsync"] = "IAsyncDisposable's signature",
         ["Relay.Application.Quotas.Admission.EndAsync"] = "what was spent counts also when the caller has left",
         ["Relay.Api.Authentication.ApiKeyAuthentication.InvokeAsync"] = "a middleware's signature",
         ["Relay.Api.Dashboard.DashboardGuard.InvokeAsync"] = "a middleware's signature; passes the context's RequestAborted on",

@@ -86,7 +86,7 @@ public sealed class KeyTests
 
         var (rotated, secret) = key.Rotate(TimeSpan.Zero, Any.Time.AddDays(1));
 
-        (rotated with { Hash = key.Hash, Prefix = key.Prefix, RotatedAt = null, Retired = key.Retired }).Should().Be(key);
+        (rotated with { Hash = key.Hash, Prefix = key.Prefix, RotatedAt = null, OldSecrets = key.OldSecrets }).Should().Be(key);
         (rotated.Hash, rotated.Prefix, rotated.RotatedAt).Should().Be((secret.Hash, secret.Prefix, Any.Time.AddDays(1)));
         rotated.Hash.Should().NotBe(key.Hash);
     }
@@ -101,7 +101,7 @@ public sealed class KeyTests
 
         once.WithNewerSecretsOf(other)
             .Should()
-            .Be(once with { Hash = twice.Hash, Prefix = twice.Prefix, RotatedAt = twice.RotatedAt, Retired = twice.Retired });
+            .Be(once with { Hash = twice.Hash, Prefix = twice.Prefix, RotatedAt = twice.RotatedAt, OldSecrets = twice.OldSecrets });
         other.WithNewerSecretsOf(once).Should().Be(other);
         key.WithNewerSecretsOf(key).Should().Be(key);
     }
@@ -129,7 +129,7 @@ public sealed class KeyTests
         var rotated = key.Rotate(TimeSpan.Zero, Any.Time).Key;
 
         rotated.Opens(old.Hash, Any.Time).Should().BeFalse();
-        rotated.Retired.Should().BeEmpty();
+        rotated.OldSecrets.Should().BeEmpty();
     }
 
     [Fact]
@@ -148,7 +148,7 @@ public sealed class KeyTests
             .BeFalse("no older secret outlives the overlap that was named last");
         third
             .Rotate(TimeSpan.Zero, Any.Time.AddHours(2))
-            .Key.Retired.Should()
+            .Key.OldSecrets.Should()
             .BeEmpty("a secret that leaked is shut, whatever was promised before");
     }
 

@@ -32,9 +32,9 @@ public sealed class KeyFileDocumentTests
 
         var read = KeyFileDocument.Parse(KeyFileDocument.Format([key])).Should().ContainSingle().Subject;
 
-        (read with { Models = key.Models, Retired = key.Retired }).Should().Be(key);
+        (read with { Models = key.Models, OldSecrets = key.OldSecrets }).Should().Be(key);
         read.Models.Should().Equal(key.Models);
-        read.Retired.Should().HaveCount(2).And.Equal(key.Retired);
+        read.OldSecrets.Should().HaveCount(2).And.Equal(key.OldSecrets);
         typeof(ApiKey)
             .GetProperties()
             .Select(property => property.GetValue(key))
@@ -79,9 +79,9 @@ public sealed class KeyFileDocumentTests
         var (first, second) = (Any.Key("a"), Any.Key("b"));
         ApiKey[][] doubled =
         [
-            [first, second with { Retired = [new RetiredSecret(first.Hash, Any.Time)] }],
-            [first with { Retired = [new RetiredSecret(second.Hash, Any.Time)] }, second],
-            [first with { Retired = [new RetiredSecret(first.Hash, Any.Time)] }],
+            [first, second with { OldSecrets = [new OldSecret(first.Hash, Any.Time)] }],
+            [first with { OldSecrets = [new OldSecret(second.Hash, Any.Time)] }, second],
+            [first with { OldSecrets = [new OldSecret(first.Hash, Any.Time)] }],
         ];
         foreach (var keys in doubled)
         {

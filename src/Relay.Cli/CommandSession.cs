@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Relay.Application;
+using Relay.Application.Auditing;
 using Relay.Application.Diagnostics;
 using Relay.Application.Timing;
 using Relay.Domain;
@@ -30,7 +31,7 @@ internal enum HomeUse
 }
 
 /// <summary>One command at work: the relay's home, its use cases, and its output.</summary>
-internal sealed class Operation : IAsyncDisposable
+internal sealed class CommandSession : IAsyncDisposable
 {
     /// <summary>The option of all commands.</summary>
     public static Option<string?> HomeOption { get; } =
@@ -46,7 +47,7 @@ internal sealed class Operation : IAsyncDisposable
     private readonly ServiceProvider _services;
     private readonly List<IHostedService> _started = [];
 
-    private Operation(ParseResult parsed, RelayHome home, IConfiguration file, IConfiguration environment)
+    private CommandSession(ParseResult parsed, RelayHome home, IConfiguration file, IConfiguration environment)
     {
         var configuration = new ConfigurationBuilder().AddConfiguration(file).AddConfiguration(environment).Build();
         (Parsed, Home, FileSettings, EnvironmentSettings, Settings) = (parsed, home, file, environment, configuration);
@@ -89,7 +90,7 @@ internal sealed class Operation : IAsyncDisposable
     public T Value<T>(Argument<T> argument) => Parsed.GetRequiredValue(argument);
 
     /// <summary>Opens the home. Some commands need no settings: a key can be revoked without a readable <c>config.env</c>.</summary>
-    public static Operation Open(ParseResult parsed, HomeUse use, bool needsSettings)
+    public static CommandSession Open(ParseResult parsed, HomeUse use, bool needsSettings)
     {
         var environment = new ConfigurationBuilder().AddEnvironmentVariables().Build();
         var path = parsed.GetValue(HomeOption) ?? environment["RELAY_HOME"];
@@ -118,10 +119,10 @@ internal sealed class Operation : IAsyncDisposable
             parsed.InvocationConfiguration.Error.WriteLine(Printable.Text($"{exception.Message} Settings from this file are ignored."));
         }
 
-        return new Operation(parsed, home, file, environment);
+        return new CommandSession(parsed, home, file, environment);
     }
 
-    /// <summary>Starts the services beside a command, such as the writer of the audit log.</summary>
+    /// <summary>Starts the services beside a command: the writer of the audit log, and the connection to a Redis.</summary>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         foreach (var service in GetAll<IHostedService>())
@@ -138,14 +139,14 @@ internal sealed class Operation : IAsyncDisposable
         return ExitCode.Of(error);
     }
 
-    /// <summary>Writes the last lines of the audit log. Reports a failure on stderr.</summary>
+    /// <summary>Stops them. Reports on stderr when the audit log could not be written.</summary>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         foreach (var service in _started)
         {
             using var deadline = new Deadline(FlushTimeout, Get<TimeProvider>(), cancellationToken);
             await service.StopAsync(deadline.Token);
-            if (service is BackgroundService { ExecuteTask.Exception: { } failure })
+            if (service is IAuditLog and BackgroundService { ExecuteTask.Exception: { } failure })
             {
                 await Error.WriteLineAsync(Printable.Text($"The audit log could not be written: {Sentences.Of(failure)}"));
             }
