@@ -7,23 +7,15 @@ using Relay.Redis;
 
 namespace Relay.UnitTests.Redis;
 
-/// <summary>A server of the test's own, that is frozen, killed, and started again.</summary>
-public sealed class RedisFailureTests : IDisposable
+/// <summary>A server that is away, refuses, hangs, changes or has a full disk.</summary>
+public sealed class RedisFailureTests : RedisFailureTestBase
 {
-    private const int Many = 1_000_000;
-
-    private static readonly QuotaLimits Limits = new(Many, 100, Many, 4, 100);
-
-    private readonly RedisServer _server = RedisServer.Start("--appendonly", "yes", "--appendfsync", "always");
-
-    public void Dispose() => _server.Dispose();
-
     [Fact]
     public async Task While_Redis_is_away_requests_are_refused_at_once_and_afterwards_each_counts_once()
     {
         await using var relay = await StartAsync();
         var running = (await ChargeAsync(relay)).Charge!;
-        _server.Freeze();
+        Server.Freeze();
         await Waiting.UntilAsync(
             () => ChargeAsync(relay).AsTask().GetAwaiter().GetResult().Refusal is not null && !relay.Link.IsUp,
             "the breaker opens"
@@ -50,7 +42,7 @@ public sealed class RedisFailureTests : IDisposable
         await relay.Quotas.SettleAsync(running, Any.Model(), new Spending(), 2, Waiting.Token);
         watch.Elapsed.Should().BeLessThan(TimeSpan.FromMilliseconds(50), "what ends while it is away waits for nothing");
 
-        _server.Thaw();
+        Server.Thaw();
         await UntilAnswersAsync(relay);
         await relay.ToldAsync();
 
@@ -69,7 +61,7 @@ public sealed class RedisFailureTests : IDisposable
         await relay.Quotas.SettleAsync((await ChargeAsync(relay)).Charge!, Any.Model(), new Spending(), 3, Waiting.Token);
         await relay.ToldAsync();
 
-        _server.Kill();
+        Server.Kill();
         (await ChargeAsync(relay)).Refusal!.Code.Should().Be(ErrorCode.StateUnavailable);
         keys.Find(secret).Should().Be(key);
         await using var restarted = await StartAsync();
@@ -84,7 +76,7 @@ public sealed class RedisFailureTests : IDisposable
         (blank.IsKnown, blank.Find(secret)).Should().Be((false, null), "a relay that is started without it knows no keys, and knows that");
         blank.Problem.Should().NotBeNull();
 
-        _server.StartAgain();
+        Server.StartAgain();
         await UntilAnswersAsync(relay);
         (await UsedAsync(relay)).Should().Be((1, 300));
         await Waiting.UntilAsync(() => blank.IsKnown, "the keys are read");
@@ -96,35 +88,23 @@ public sealed class RedisFailureTests : IDisposable
     [Fact]
     public async Task The_error_for_a_wrong_password_or_a_replica_repeats_no_text_of_Redis()
     {
-        _server.Cli("config", "set", "requirepass", "s3cret-of-the-server");
-        var wrong = $"127.0.0.1:{_server.Port},password=wr0ng-w0rd";
-        await using (
-            var refused = await RedisRelay.StartAsync(
-                _server,
-                "f",
-                adorn: options => (options.State, options.Timeout) = (wrong, TimeSpan.FromSeconds(1)),
-                beats: true
-            )
-        )
+        Server.Cli("config", "set", "requirepass", "s3cret-of-the-server");
+        var wrong = $"127.0.0.1:{Server.Port},password=wr0ng-w0rd";
+        await using (var refused = await StartAsync(TimeSpan.FromSeconds(1), wrong))
         {
             (await ChargeAsync(refused)).Refusal!.Code.Should().Be(ErrorCode.StateUnavailable);
             await ChargeAsync(refused);
             string.Join(' ', refused.Log.Lines).Should().NotContain("wr0ng").And.NotContain("s3cret");
         }
 
-        var right = $"127.0.0.1:{_server.Port},password=s3cret-of-the-server";
-        await using var relay = await RedisRelay.StartAsync(
-            _server,
-            "f",
-            adorn: options => (options.State, options.Timeout) = (right, TimeSpan.FromSeconds(10)),
-            beats: true
-        );
+        var right = $"127.0.0.1:{Server.Port},password=s3cret-of-the-server";
+        await using var relay = await StartAsync(TimeSpan.FromSeconds(10), right);
         (await ChargeAsync(relay)).Charge.Should().NotBeNull();
         using var other = RedisServer.Start();
-        _server.Cli("-a", "s3cret-of-the-server", "--no-auth-warning", "replicaof", "127.0.0.1", $"{other.Port}");
+        Server.Cli("-a", "s3cret-of-the-server", "--no-auth-warning", "replicaof", "127.0.0.1", $"{other.Port}");
 
         (await ChargeAsync(relay)).Refusal!.Code.Should().Be(ErrorCode.StateUnavailable);
-        _server.Cli("-a", "s3cret-of-the-server", "--no-auth-warning", "replicaof", "no", "one");
+        Server.Cli("-a", "s3cret-of-the-server", "--no-auth-warning", "replicaof", "no", "one");
         await UntilAnswersAsync(relay);
         relay.Log.Lines.Should().NotContain(line => line.Contains("s3cret", StringComparison.Ordinal));
     }
@@ -132,12 +112,12 @@ public sealed class RedisFailureTests : IDisposable
     [Fact]
     public async Task A_relay_that_is_started_while_its_server_hangs_starts_all_the_same()
     {
-        _server.Freeze();
+        Server.Freeze();
         await using var relay = await StartAsync();
         (await ChargeAsync(relay)).Refusal!.Code.Should().Be(ErrorCode.StateUnavailable);
         relay.Link.Problem.Should().NotBeNull();
 
-        _server.Thaw();
+        Server.Thaw();
 
         await UntilAnswersAsync(relay);
         (await ChargeAsync(relay)).Charge.Should().NotBeNull();
@@ -146,41 +126,25 @@ public sealed class RedisFailureTests : IDisposable
     [Fact]
     public async Task A_replica_that_is_promoted_is_the_one_from_then_on()
     {
-        using var replica = RedisServer.Start("--replicaof", "127.0.0.1", $"{_server.Port}");
+        using var replica = RedisServer.Start("--replicaof", "127.0.0.1", $"{Server.Port}");
         await Waiting.UntilAsync(
             () => replica.Cli("info", "replication").Contains("master_link_status:up", StringComparison.Ordinal),
             "it follows"
         );
-        await using var relay = await RedisRelay.StartAsync(
-            _server,
-            "f",
-            adorn: options =>
-                (options.State, options.Timeout) = ($"127.0.0.1:{_server.Port},127.0.0.1:{replica.Port}", TimeSpan.FromSeconds(1)),
-            beats: true
-        );
+        await using var relay = await StartAsync(TimeSpan.FromSeconds(1), $"127.0.0.1:{Server.Port},127.0.0.1:{replica.Port}");
         await relay.Quotas.SettleAsync((await ChargeAsync(relay)).Charge!, Any.Model(), new Spending(), 3, Waiting.Token);
         await relay.ToldAsync();
         // WAIT would wait for what its own connection wrote.
-        var written = Replicated(_server, "master_repl_offset");
+        var written = Replicated(Server, "master_repl_offset");
         await Waiting.UntilAsync(() => Replicated(replica, "slave_repl_offset") >= written, "the replica has it");
 
-        _server.Kill();
+        Server.Kill();
         (await ChargeAsync(relay)).Refusal!.Code.Should().Be(ErrorCode.StateUnavailable);
         replica.Cli("replicaof", "no", "one");
 
         await Waiting.UntilAsync(() => ChargeAsync(relay).AsTask().GetAwaiter().GetResult().Charge is not null, "the new primary counts");
         (await UsedAsync(relay)).Should().Be((2, 301), "with what the old one had");
     }
-
-    private static long Replicated(RedisServer server, string offset) =>
-        long.Parse(
-            server
-                .Cli("info", "replication")
-                .Split('\n')
-                .Single(line => line.StartsWith(offset + ":", StringComparison.Ordinal))
-                .Split(':')[1],
-            System.Globalization.CultureInfo.InvariantCulture
-        );
 
     [Fact]
     public async Task A_backup_is_restored_by_the_commands_of_docs_operations_md()
@@ -189,19 +153,19 @@ public sealed class RedisFailureTests : IDisposable
         {
             await relay.Quotas.SettleAsync((await ChargeAsync(relay)).Charge!, Any.Model(), new Spending(), 3, Waiting.Token);
             await relay.ToldAsync();
-            _server.Cli("save").Should().Be("OK");
+            Server.Cli("save").Should().Be("OK");
             await ChargeAsync(relay); // After the backup.
         }
 
         using var home = new TemporaryHome();
         var backup = Directory.CreateDirectory(home.File("relay-backup"));
-        File.Copy(Path.Combine(_server.Files, "dump.rdb"), Path.Combine(backup.FullName, "dump.rdb"));
-        _server.Kill();
+        File.Copy(Path.Combine(Server.Files, "dump.rdb"), Path.Combine(backup.FullName, "dump.rdb"));
+        Server.Kill();
         var document = await File.ReadAllTextAsync(Checkout.PathOf("docs", "operations.md"), Waiting.Token);
         var commands = document.Split("```").Single(block => block.StartsWith("bash\nmv appendonlydir", StringComparison.Ordinal))[
             "bash\n".Length..
         ];
-        var start = new ProcessStartInfo("bash", ["-euc", commands]) { WorkingDirectory = _server.Files };
+        var start = new ProcessStartInfo("bash", ["-euc", commands]) { WorkingDirectory = Server.Files };
         start.Environment["HOME"] = home.Home.Path;
         using (var bash = Process.Start(start)!)
         {
@@ -209,7 +173,7 @@ public sealed class RedisFailureTests : IDisposable
             bash.ExitCode.Should().Be(0);
         }
 
-        _server.StartAgain();
+        Server.StartAgain();
 
         await using var restored = await StartAsync();
         (await UsedAsync(restored)).Should().Be((1, 300), "as it was when the backup was made");
@@ -255,125 +219,6 @@ public sealed class RedisFailureTests : IDisposable
     }
 
     [Fact]
-    public async Task A_long_line_delays_each_admission_by_one_round_trip_and_none_by_anothers()
-    {
-        using var line = new LongLine(_server.Port, TimeSpan.FromMilliseconds(100));
-        await using var relay = await RedisRelay.StartAsync(
-            _server,
-            "f",
-            adorn: options => (options.State, options.Timeout) = ($"127.0.0.1:{line.Port}", TimeSpan.FromSeconds(10)),
-            beats: true
-        );
-        await ChargeAsync(relay); // This also tells the server the script.
-
-        var times = new List<TimeSpan>();
-        var charges = new List<QuotaCharge>();
-        for (var request = 0; request < 5; request++)
-        {
-            var watch = Stopwatch.StartNew();
-            charges.Add((await ChargeAsync(relay)).Charge!);
-            times.Add(watch.Elapsed);
-        }
-
-        times
-            .Min()
-            .Should()
-            .BeGreaterThan(TimeSpan.FromMilliseconds(195))
-            .And.BeLessThan(TimeSpan.FromMilliseconds(390), "two round trips would take 400");
-        var settling = Stopwatch.StartNew();
-        await relay.Quotas.SettleAsync(charges[0], Any.Model(), new Spending(), 1, Waiting.Token);
-        settling.Elapsed.Should().BeLessThan(TimeSpan.FromMilliseconds(190), "settling delays nobody");
-        var together = Stopwatch.StartNew();
-        (await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => ChargeAsync(relay).AsTask())))
-            .Should()
-            .OnlyContain(decision => decision.Charge != null);
-        together.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(5), "fifty in turn would take ten");
-        await relay.ToldAsync();
-        (await UsedAsync(relay)).Requests.Should().Be(56);
-        relay.Link.Problem.Should().BeNull();
-    }
-
-    [Fact]
-    public async Task A_line_that_is_longer_than_the_time_limit_is_none()
-    {
-        using var line = new LongLine(_server.Port, TimeSpan.FromMilliseconds(5));
-        await using var relay = await RedisRelay.StartAsync(
-            _server,
-            "f",
-            adorn: options => (options.State, options.Timeout) = ($"127.0.0.1:{line.Port}", TimeSpan.FromMilliseconds(400)),
-            beats: true
-        );
-        await UntilAnswersAsync(relay);
-        var before = (await UsedAsync(relay)).Requests;
-
-        line.Delay = TimeSpan.FromMilliseconds(250);
-        await Waiting.UntilAsync(
-            () => ChargeAsync(relay).AsTask().GetAwaiter().GetResult().Refusal is not null && !relay.Link.IsUp,
-            "the breaker opens"
-        );
-        var watch = Stopwatch.StartNew();
-        (await ChargeAsync(relay)).Refusal!.Code.Should().Be(ErrorCode.StateUnavailable);
-        watch.Elapsed.Should().BeLessThan(TimeSpan.FromMilliseconds(50));
-
-        line.Delay = TimeSpan.FromMilliseconds(5);
-        await UntilAnswersAsync(relay);
-        await relay.ToldAsync();
-        (await UsedAsync(relay)).Requests.Should().Be(before, "what arrived too late is given back");
-    }
-
-    [Fact]
-    public async Task One_late_answer_refuses_nobody()
-    {
-        using var line = new LongLine(_server.Port, TimeSpan.FromMilliseconds(1));
-        await using var relay = await RedisRelay.StartAsync(
-            _server,
-            "f",
-            adorn: options => (options.State, options.Timeout) = ($"127.0.0.1:{line.Port}", TimeSpan.FromSeconds(2)),
-            beats: true
-        );
-        (await ChargeAsync(relay)).Charge.Should().NotBeNull();
-
-        for (var round = 1; round <= 3; round++)
-        {
-            line.Delay = TimeSpan.FromSeconds(3);
-            var late = ChargeAsync(relay).AsTask();
-            await Task.Delay(TimeSpan.FromMilliseconds(100), Waiting.Token);
-            line.Delay = TimeSpan.FromMilliseconds(1);
-
-            (await late.InTime()).Charge.Should().NotBeNull("it is asked for once more, under the same id");
-            (await ChargeAsync(relay)).Charge.Should().NotBeNull("others are let in meanwhile");
-            await relay.ToldAsync();
-            (await UsedAsync(relay)).Requests.Should().Be(1 + (2 * round), "each counts once");
-        }
-
-        relay.Link.Problem.Should().BeNull();
-        relay.Log.Lines.Should().NotContain(line => line.Contains("No command is sent", StringComparison.Ordinal));
-    }
-
-    [Fact]
-    public async Task A_late_answer_to_a_claim_is_asked_for_once_more_and_claims_once()
-    {
-        using var line = new LongLine(_server.Port, TimeSpan.FromMilliseconds(1));
-        await using var relay = await RedisRelay.StartAsync(
-            _server,
-            "f",
-            adorn: options => (options.State, options.Timeout) = ($"127.0.0.1:{line.Port}", TimeSpan.FromSeconds(2)),
-            beats: true
-        );
-        await relay.Answers.ClaimAsync("other", "f", Waiting.Token);
-        line.Delay = TimeSpan.FromSeconds(3);
-        var late = relay.Answers.ClaimAsync("n", "f", Waiting.Token).AsTask();
-        await Task.Delay(TimeSpan.FromMilliseconds(100), Waiting.Token);
-        line.Delay = TimeSpan.FromMilliseconds(1);
-
-        (await late.InTime()).State.Should().Be(IdempotencyState.Claimed);
-
-        (await relay.Answers.ClaimAsync("n", "f", Waiting.Token)).State.Should().Be(IdempotencyState.InFlight);
-        await relay.Answers.KeepAsync("n", "key_1", "f", "answer"u8.ToArray(), Waiting.Token);
-        (await relay.Answers.ClaimAsync("n", "f", Waiting.Token)).State.Should().Be(IdempotencyState.Answered);
-    }
-
-    [Fact]
     public async Task A_mistake_in_a_script_is_logged_once_for_each_time()
     {
         await using var relay = await StartAsync();
@@ -384,31 +229,16 @@ public sealed class RedisFailureTests : IDisposable
         relay.Log.Lines.Count(line => line.Contains("answered with an error", StringComparison.Ordinal)).Should().Be(1);
     }
 
-    private Task<RedisRelay> StartAsync() =>
-        RedisRelay.StartAsync(_server, "f", adorn: options => options.Timeout = TimeSpan.FromSeconds(1), beats: true);
-
-    private static ValueTask<QuotaDecision> ChargeAsync(RedisRelay relay) =>
-        relay.Quotas.ChargeAsync("a", Any.Model(), Limits, 0.01m, Waiting.Token);
+    private static long Replicated(RedisServer server, string offset) =>
+        long.Parse(
+            server
+                .Cli("info", "replication")
+                .Split('\n')
+                .Single(line => line.StartsWith(offset + ":", StringComparison.Ordinal))
+                .Split(':')[1],
+            System.Globalization.CultureInfo.InvariantCulture
+        );
 
     private static async Task AddAsync(RedisRelay relay, ApiKey key) =>
         (await relay.Keys.ChangeAsync<int>(keys => ((IReadOnlyList<ApiKey>)[.. keys, key], 0), Waiting.Token)).Error.Should().BeNull();
-
-    private static Task UntilAnswersAsync(RedisRelay relay) =>
-        Waiting.UntilAsync(
-            () =>
-                relay.Quotas.PeekAsync("a", Limits, Waiting.Token).AsTask().GetAwaiter().GetResult().Refusal?.Code
-                    != ErrorCode.StateUnavailable
-                && relay.Link.IsUp,
-            "it answers again"
-        );
-
-    private static async Task<(long Requests, long Cents)> UsedAsync(RedisRelay relay)
-    {
-        IReadOnlyList<QuotaStatus> statuses = [];
-        await Waiting.UntilAsync(
-            () => (statuses = relay.Quotas.PeekAsync("a", Limits, Waiting.Token).AsTask().GetAwaiter().GetResult().Statuses).Count > 2,
-            "it answers"
-        );
-        return (statuses[1].Limit - statuses[1].Remaining, statuses[2].Limit - statuses[2].Remaining);
-    }
 }

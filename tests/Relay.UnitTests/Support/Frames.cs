@@ -23,13 +23,25 @@ internal static class Frames
     public const string TextStart =
         """{"type":"stream_event","event":{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}}""";
 
-    public static string Delta(string text) =>
+    public static string Delta(string text) => BlockDelta(new { type = "text_delta", text });
+
+    public static string BlockStart(string type, string? name = null) =>
+        Event(
+            new
+            {
+                type = "content_block_start",
+                index = 0,
+                content_block = new { type, name },
+            }
+        );
+
+    public static string BlockDelta(object delta) =>
         Event(
             new
             {
                 type = "content_block_delta",
                 index = 0,
-                delta = new { type = "text_delta", text },
+                delta,
             }
         );
 
