@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
-using System.Text.Json.Serialization;
 using Relay.Api.Completions;
 using Relay.Api.OpenApi;
 using Relay.Domain.Models;
@@ -8,8 +7,7 @@ using Relay.Domain.Models;
 namespace Relay.Api.Anthropic;
 
 /// <summary>Fields of a request as Anthropic's SDKs send it.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal abstract record MessageFields
 {
     /// <summary>A name of <c>GET /v1/models</c>, or a full id (<c>claude-…</c>) of a family that is on that list.</summary>
@@ -119,8 +117,7 @@ internal abstract record MessageFields
 /// A request as Anthropic's SDKs send it. Text, pictures, documents, system prompts, streams, schemas, effort, caps, parameters of the
 /// model and stop sequences have an effect. Fields that are unknown or have no effect are taken, and named in <c>X-Relay-Ignored</c>.
 /// </summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record MessageRequest : MessageFields
 {
     /// <summary>Most tokens of the answer. A larger number counts as the operator's <c>MAX_OUTPUT_TOKENS</c> (16,000 by default).</summary>
@@ -129,8 +126,7 @@ internal sealed record MessageRequest : MessageFields
 }
 
 /// <summary>The same as for <c>POST /v1/messages</c>, but <c>max_tokens</c> may be missing.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record CountTokensRequest : MessageFields
 {
     /// <summary>Most tokens of the answer. A larger number counts as the operator's <c>MAX_OUTPUT_TOKENS</c> (16,000 by default).</summary>
@@ -143,11 +139,9 @@ internal sealed record CountTokensRequest : MessageFields
 internal sealed record MessageParam;
 
 /// <summary>A message of the user. Other fields have no effect.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record MessageUser
 {
-    /// <summary>Always <c>user</c>.</summary>
     [Values("user")]
     public required string Role { get; init; }
 
@@ -177,11 +171,9 @@ internal sealed record MessageUser
 internal sealed record MessageUserBlock;
 
 /// <summary>A picture, in Anthropic's format.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record MessageImageBlock
 {
-    /// <summary>Always <c>image</c>.</summary>
     [Values("image")]
     public required string Type { get; init; }
 
@@ -191,11 +183,9 @@ internal sealed record MessageImageBlock
 }
 
 /// <summary>A picture.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record MessageImageData
 {
-    /// <summary>Always <c>base64</c>.</summary>
     [Values("base64")]
     public required string Type { get; init; }
 
@@ -211,11 +201,9 @@ internal sealed record MessageImageData
 }
 
 /// <summary>The address of a picture.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record MessageImageUrl
 {
-    /// <summary>Always <c>url</c>.</summary>
     [Values("url")]
     public required string Type { get; init; }
 
@@ -225,8 +213,7 @@ internal sealed record MessageImageUrl
 }
 
 /// <summary>Effort and format of an answer.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record MessageOutputConfig
 {
     /// <summary>
@@ -246,7 +233,6 @@ internal sealed record MessageOutputConfig
 [Keywords(BodyKeywords.NothingElse)]
 internal sealed record MessageFormat
 {
-    /// <summary>Always <c>json_schema</c>.</summary>
     [Values("json_schema")]
     public required string Type { get; init; }
 

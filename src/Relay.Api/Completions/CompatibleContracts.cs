@@ -1,11 +1,9 @@
-using System.Text.Json.Serialization;
 using Relay.Api.OpenApi;
 
 namespace Relay.Api.Completions;
 
 /// <summary>A text. The relay leaves a blank text out.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record CompatibleTextBlock
 {
     /// <summary>The type of the block.</summary>
@@ -17,8 +15,7 @@ internal sealed record CompatibleTextBlock
 }
 
 /// <summary>Earlier thoughts or refusals of the model. The relay leaves them out.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record CompatibleThinkingBlock
 {
     /// <summary>The type of the block.</summary>
@@ -31,8 +28,7 @@ internal sealed record CompatibleThinkingBlock
 internal sealed record CompatibleBlock;
 
 /// <summary>Instructions. Wherever they are, they come after the system prompt, in order, joined by an empty line.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record CompatibleSystemMessage
 {
     /// <summary>The side of the message.</summary>
@@ -48,11 +44,9 @@ internal sealed record CompatibleSystemMessage
 /// A message of the model. The relay leaves an empty message out, and tells the model about a message before the first message of the user.
 /// Other fields have no effect.
 /// </summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record CompatibleAssistantMessage
 {
-    /// <summary>Always <c>assistant</c>.</summary>
     [Values("assistant")]
     public required string Role { get; init; }
 

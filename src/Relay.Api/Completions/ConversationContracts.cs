@@ -1,5 +1,4 @@
 using System.ComponentModel.DataAnnotations;
-using System.Text.Json.Serialization;
 using Relay.Api.OpenApi;
 
 namespace Relay.Api.Completions;
@@ -50,7 +49,6 @@ internal sealed record NativeMessage;
 [Keywords(BodyKeywords.NothingElse)]
 internal sealed record NativeUserMessage
 {
-    /// <summary>Always <c>user</c>.</summary>
     [Values("user")]
     public required string Role { get; init; }
 
@@ -67,7 +65,6 @@ internal sealed record NativeUserMessage
 [Keywords(BodyKeywords.NothingElse)]
 internal sealed record NativeAssistantMessage
 {
-    /// <summary>Always <c>assistant</c>.</summary>
     [Values("assistant")]
     public required string Role { get; init; }
 
@@ -89,7 +86,6 @@ internal sealed record NativeAssistantBlock;
 [Keywords(BodyKeywords.NothingElse)]
 internal sealed record NativeTextBlock
 {
-    /// <summary>Always <c>text</c>.</summary>
     [Values("text")]
     public required string Type { get; init; }
 
@@ -106,7 +102,6 @@ internal sealed record NativeTextBlock
 [Keywords(BodyKeywords.NothingElse)]
 internal sealed record NativeAnswerBlock
 {
-    /// <summary>Always <c>text</c>.</summary>
     [Values("text")]
     public required string Type { get; init; }
 
@@ -122,7 +117,6 @@ internal sealed record NativeAnswerBlock
 [Keywords(BodyKeywords.NothingElse)]
 internal sealed record NativeImageBlock
 {
-    /// <summary>Always <c>image</c>.</summary>
     [Values("image")]
     public required string Type { get; init; }
 
@@ -148,8 +142,7 @@ internal static class ImageKeywords
 }
 
 /// <summary>Earlier thoughts of the model. The relay leaves them out, as Anthropic's API does.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ThinkingBlock
 {
     /// <summary>The type of the block.</summary>
@@ -161,11 +154,9 @@ internal sealed record ThinkingBlock
 /// A document, in Anthropic's format: a PDF, a text, or a text in parts. The text of a document counts as input. A PDF has at most 24 MB,
 /// and all PDFs have together at most 600 pages.
 /// </summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record DocumentBlockContract
 {
-    /// <summary>Always <c>document</c>.</summary>
     [Values("document")]
     public required string Type { get; init; }
 
@@ -189,11 +180,9 @@ internal sealed record DocumentBlockContract
 }
 
 /// <summary>A PDF.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record PdfSourceContract
 {
-    /// <summary>Always <c>base64</c>.</summary>
     [Values("base64")]
     public required string Type { get; init; }
 
@@ -206,11 +195,9 @@ internal sealed record PdfSourceContract
 }
 
 /// <summary>A text.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record TextSourceContract
 {
-    /// <summary>Always <c>text</c>.</summary>
     [Values("text")]
     public required string Type { get; init; }
 
@@ -223,11 +210,9 @@ internal sealed record TextSourceContract
 }
 
 /// <summary>A text in parts.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record PartsSourceContract
 {
-    /// <summary>Always <c>content</c>.</summary>
     [Values("content")]
     public required string Type { get; init; }
 
@@ -238,8 +223,7 @@ internal sealed record PartsSourceContract
 }
 
 /// <summary>Whether the answer cites a document.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record CitationsContract
 {
     /// <summary>True for citations. False when missing.</summary>
@@ -270,7 +254,6 @@ internal sealed record ThinkingOff
 [Keywords(BodyKeywords.NothingElse)]
 internal sealed record ThinkingOn
 {
-    /// <summary>Always <c>enabled</c>.</summary>
     [Values("enabled")]
     public required string Type { get; init; }
 

@@ -1,5 +1,4 @@
 using System.ComponentModel.DataAnnotations;
-using System.Text.Json.Serialization;
 using Relay.Api.OpenApi;
 
 namespace Relay.Api.Completions;
@@ -42,8 +41,7 @@ internal sealed record NativeTool
 }
 
 /// <summary>A tool that the caller runs, in Anthropic's format.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record MessageTool
 {
     /// <summary><c>custom</c>, or missing.</summary>
@@ -66,8 +64,7 @@ internal sealed record MessageTool
 }
 
 /// <summary>The model decides, calls no tool, or calls at least one.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record FreeToolChoice
 {
     /// <summary><c>auto</c>: the model decides. <c>none</c>: it calls no tool. <c>any</c>: it calls at least one.</summary>
@@ -80,11 +77,9 @@ internal sealed record FreeToolChoice
 }
 
 /// <summary>The model calls this tool.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record OneToolChoice
 {
-    /// <summary>Always <c>tool</c>.</summary>
     [Values("tool")]
     public required string Type { get; init; }
 
@@ -106,11 +101,9 @@ internal sealed record NoChoice;
 internal sealed record Nothing;
 
 /// <summary>A call of a tool, from an earlier answer. The next message has its result.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ToolUseParam
 {
-    /// <summary>Always <c>tool_use</c>.</summary>
     [Values("tool_use")]
     public required string Type { get; init; }
 
@@ -128,11 +121,9 @@ internal sealed record ToolUseParam
 }
 
 /// <summary>The result of a call of a tool.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ToolResultContract
 {
-    /// <summary>Always <c>tool_result</c>.</summary>
     [Values("tool_result")]
     public required string Type { get; init; }
 

@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
-using System.Text.Json.Serialization;
 using Relay.Api.Completions;
 using Relay.Api.OpenApi;
 using Relay.Domain.Models;
@@ -11,8 +10,7 @@ namespace Relay.Api.OpenAi;
 /// A request as OpenAI's SDKs send it. Text, pictures, documents, system prompts, streams, schemas, effort, caps, parameters of the model
 /// and stop texts have an effect. Fields that are unknown or have no effect are taken, and named in <c>X-Relay-Ignored</c>.
 /// </summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ChatCompletionRequest
 {
     /// <summary>A name of <c>GET /v1/models</c>, or a full id (<c>claude-…</c>) of a family that is on that list.</summary>
@@ -182,8 +180,7 @@ internal sealed record ChatCompletionRequest
 }
 
 /// <summary>The end of a stream.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ChatStreamSettings
 {
     /// <summary>Whether the stream ends with a chunk that has the usage.</summary>

@@ -1,15 +1,12 @@
-using System.Text.Json.Serialization;
 using Relay.Api.Completions;
 using Relay.Api.OpenApi;
 
 namespace Relay.Api.OpenAi;
 
 /// <summary>Free text.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ChatTextFormat
 {
-    /// <summary>Always <c>text</c>.</summary>
     [Values("text")]
     public required string Type { get; init; }
 
@@ -18,11 +15,9 @@ internal sealed record ChatTextFormat
 }
 
 /// <summary>Any JSON object.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ChatObjectFormat
 {
-    /// <summary>Always <c>json_object</c>.</summary>
     [Values("json_object")]
     public required string Type { get; init; }
 
@@ -31,11 +26,9 @@ internal sealed record ChatObjectFormat
 }
 
 /// <summary>A value that fits the schema. Not together with <c>stop</c>.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ChatSchemaFormat
 {
-    /// <summary>Always <c>json_schema</c>.</summary>
     [Values("json_schema")]
     public required string Type { get; init; }
 
@@ -44,8 +37,7 @@ internal sealed record ChatSchemaFormat
 }
 
 /// <summary>A schema, with its name.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ChatSchema
 {
     /// <summary>Ignored.</summary>

@@ -1,5 +1,4 @@
 using System.ComponentModel.DataAnnotations;
-using System.Text.Json.Serialization;
 using Relay.Api.Completions;
 using Relay.Api.OpenApi;
 
@@ -10,11 +9,9 @@ namespace Relay.Api.OpenAi;
 internal sealed record ChatMessageParam;
 
 /// <summary>A message of the user. Other fields have no effect.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ChatUserMessage
 {
-    /// <summary>Always <c>user</c>.</summary>
     [Values("user")]
     public required string Role { get; init; }
 
@@ -38,8 +35,7 @@ internal sealed record ChatUserMessage
 internal sealed record ChatUserBlock;
 
 /// <summary>A picture, in OpenAI's format: png, jpeg, gif or webp. The bytes of the picture decide its type.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ChatImageBlock
 {
     /// <summary>The type of the block.</summary>
@@ -62,8 +58,7 @@ internal sealed record ChatImageBlock
 internal sealed record ChatImageUrl;
 
 /// <summary>An object with the URL of a picture.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ChatImageUrlHolder
 {
     /// <summary>
@@ -78,11 +73,9 @@ internal sealed record ChatImageUrlHolder
 }
 
 /// <summary>A PDF, or a text in UTF-8, in OpenAI's format. The bytes of the file decide its type.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ChatFileBlock
 {
-    /// <summary>Always <c>file</c>.</summary>
     [Values("file")]
     public required string Type { get; init; }
 
@@ -91,8 +84,7 @@ internal sealed record ChatFileBlock
 }
 
 /// <summary>A file. The relay does not know files that were uploaded elsewhere (<c>file_id</c>).</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ChatFile
 {
     /// <summary>The file as base64, or as a data URL with base64.</summary>
@@ -107,11 +99,9 @@ internal sealed record ChatFile
 /// A message of the model. The relay leaves an empty message out, and tells the model about a message before the first message of
 /// the user. Other fields have no effect.
 /// </summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ChatAssistantMessage
 {
-    /// <summary>Always <c>assistant</c>.</summary>
     [Values("assistant")]
     public required string Role { get; init; }
 
@@ -129,8 +119,7 @@ internal sealed record ChatAssistantMessage
 }
 
 /// <summary>A call of a function, from an earlier answer.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ChatToolCallParam
 {
     /// <summary>The id of the call.</summary>
@@ -146,8 +135,7 @@ internal sealed record ChatToolCallParam
 }
 
 /// <summary>A function and its arguments.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ChatFunctionCallParam
 {
     /// <summary>The name of the function.</summary>
@@ -159,8 +147,7 @@ internal sealed record ChatFunctionCallParam
 }
 
 /// <summary>The result of a call of a function.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ChatToolMessage
 {
     /// <summary><c>tool</c>, or <c>function</c> for the older form.</summary>

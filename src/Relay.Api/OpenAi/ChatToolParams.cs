@@ -1,16 +1,13 @@
 using System.ComponentModel.DataAnnotations;
-using System.Text.Json.Serialization;
 using Relay.Api.Completions;
 using Relay.Api.OpenApi;
 
 namespace Relay.Api.OpenAi;
 
 /// <summary>A function that the caller runs.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ChatTool
 {
-    /// <summary>Always <c>function</c>.</summary>
     [Values("function")]
     public required string Type { get; init; }
 
@@ -19,8 +16,7 @@ internal sealed record ChatTool
 }
 
 /// <summary>A function that the caller runs.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ChatFunction
 {
     /// <summary>The name of the function.</summary>
@@ -45,11 +41,9 @@ internal sealed record ChatFunction
 internal sealed record ChatFreeToolChoice;
 
 /// <summary>The model calls this function.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ChatOneToolChoice
 {
-    /// <summary>Always <c>function</c>.</summary>
     [Values("function")]
     public required string Type { get; init; }
 
@@ -58,8 +52,7 @@ internal sealed record ChatOneToolChoice
 }
 
 /// <summary>The name of a function.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ChatFunctionName
 {
     /// <summary>The name.</summary>

@@ -89,6 +89,11 @@ internal sealed class ContractSchemas : IOpenApiSchemaTransformer
 
         if (member.GetCustomAttribute<ValuesAttribute>(inherit: false) is { } values)
         {
+            if (values.Values is [string only])
+            {
+                schema.Description ??= $"Always `{only}`.";
+            }
+
             schema.Enum = [.. values.Values.Select(value => JsonSerializer.SerializeToNode(value)!)];
             if (isNullable)
             {
@@ -139,5 +144,7 @@ internal sealed class ContractSchemas : IOpenApiSchemaTransformer
                 .OfType<JsonIgnoreAttribute>()
                 .Any(ignore => ignore.Condition == JsonIgnoreCondition.Never) == true;
 
-    private static bool IsRequest(Type type) => type.IsDefined(typeof(RequestContractAttribute), inherit: false);
+    private static bool IsRequest(Type type) =>
+        type.IsDefined(typeof(RequestContractAttribute), inherit: false)
+        || type.IsDefined(typeof(LenientContractAttribute), inherit: false);
 }

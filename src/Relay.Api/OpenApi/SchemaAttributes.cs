@@ -1,4 +1,9 @@
+using System.Text.Json.Serialization;
+
 namespace Relay.Api.OpenApi;
+
+/// <summary>As <see cref="RequestContractAttribute"/>, for a body whose further fields are taken and have no effect.</summary>
+internal sealed class LenientContractAttribute() : JsonUnmappedMemberHandlingAttribute(JsonUnmappedMemberHandling.Skip);
 
 /// <summary>The value is one of several types.</summary>
 [AttributeUsage(AttributeTargets.Property | AttributeTargets.Class)]

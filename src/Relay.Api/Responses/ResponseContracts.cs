@@ -88,7 +88,6 @@ internal sealed record ResponseContract
     [RegularExpression("^resp_[0-9a-f]{24}$")]
     public required string Id { get; init; }
 
-    /// <summary>Always <c>response</c>.</summary>
     [Values("response")]
     public string Object { get; } = "response";
 

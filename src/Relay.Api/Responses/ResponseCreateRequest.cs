@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
-using System.Text.Json.Serialization;
 using Relay.Api.Completions;
 using Relay.Api.OpenApi;
 using Relay.Domain.Models;
@@ -11,8 +10,7 @@ namespace Relay.Api.Responses;
 /// A request as clients of OpenAI's Responses API send it. The relay stores nothing: send the earlier items in <c>input</c>. Fields that
 /// are unknown or have no effect are taken, and named in <c>X-Relay-Ignored</c>.
 /// </summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ResponseCreateRequest
 {
     /// <summary>A name of <c>GET /v1/models</c>, or a full id (<c>claude-…</c>) of a family that is on that list.</summary>
@@ -159,8 +157,7 @@ internal sealed record ResponseCreateRequest
 }
 
 /// <summary>The format of the answer.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ResponseTextParam
 {
     /// <summary>Text, any JSON object, or a value that fits a schema.</summary>
@@ -172,8 +169,7 @@ internal sealed record ResponseTextParam
 }
 
 /// <summary>Text, or any JSON object.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ResponsePlainFormat
 {
     /// <summary><c>text</c>, or <c>json_object</c> for any JSON object.</summary>
@@ -182,11 +178,9 @@ internal sealed record ResponsePlainFormat
 }
 
 /// <summary>A value that fits a schema.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ResponseSchemaFormat
 {
-    /// <summary>Always <c>json_schema</c>.</summary>
     [Values("json_schema")]
     public required string Type { get; init; }
 
@@ -205,8 +199,7 @@ internal sealed record ResponseSchemaFormat
 }
 
 /// <summary>The effort of the model's thinking, and the display of its thoughts.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ResponseReasoningParam
 {
     /// <summary>
@@ -223,11 +216,9 @@ internal sealed record ResponseReasoningParam
 }
 
 /// <summary>A function that the caller runs.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ResponseToolParam
 {
-    /// <summary>Always <c>function</c>.</summary>
     [Values("function")]
     public required string Type { get; init; }
 
@@ -251,11 +242,9 @@ internal sealed record ResponseToolParam
 internal sealed record ResponseFreeToolChoice;
 
 /// <summary>The model calls this function.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ResponseOneToolChoice
 {
-    /// <summary>Always <c>function</c>.</summary>
     [Values("function")]
     public required string Type { get; init; }
 

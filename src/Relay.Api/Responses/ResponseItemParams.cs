@@ -1,5 +1,4 @@
 using System.ComponentModel.DataAnnotations;
-using System.Text.Json.Serialization;
 using Relay.Api.Completions;
 using Relay.Api.OpenAi;
 using Relay.Api.OpenApi;
@@ -19,8 +18,7 @@ namespace Relay.Api.Responses;
 internal sealed record ResponseItemParam;
 
 /// <summary>Instructions. Wherever they are, they come after the system prompt, in order, joined by an empty line.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ResponseSystemMessage
 {
     /// <summary><c>message</c>, or missing.</summary>
@@ -37,15 +35,13 @@ internal sealed record ResponseSystemMessage
 }
 
 /// <summary>A message of the user. Other fields have no effect.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ResponseUserMessage
 {
     /// <summary><c>message</c>, or missing.</summary>
     [Values("message")]
     public string? Type { get; init; }
 
-    /// <summary>Always <c>user</c>.</summary>
     [Values("user")]
     public required string Role { get; init; }
 
@@ -62,15 +58,13 @@ internal sealed record ResponseUserMessage
 }
 
 /// <summary>A message of the model, as it came. The relay leaves an empty one out. Other fields have no effect.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ResponseAssistantMessage
 {
     /// <summary><c>message</c>, or missing.</summary>
     [Values("message")]
     public string? Type { get; init; }
 
-    /// <summary>Always <c>assistant</c>.</summary>
     [Values("assistant")]
     public required string Role { get; init; }
 
@@ -86,11 +80,9 @@ internal sealed record ResponseUserBlock;
 /// <summary>
 /// A PDF, or a text in UTF-8. Its bytes decide its type. The relay does not know files that were uploaded elsewhere (<c>file_id</c>).
 /// </summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ResponseFileBlock
 {
-    /// <summary>Always <c>input_file</c>.</summary>
     [Values("input_file")]
     public required string Type { get; init; }
 
@@ -103,11 +95,9 @@ internal sealed record ResponseFileBlock
 }
 
 /// <summary>A call of a function, from an earlier answer. One of the next items has its result.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ResponseCallParam
 {
-    /// <summary>Always <c>function_call</c>.</summary>
     [Values("function_call")]
     public required string Type { get; init; }
 
@@ -124,11 +114,9 @@ internal sealed record ResponseCallParam
 }
 
 /// <summary>The result of a call.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ResponseCallOutputParam
 {
-    /// <summary>Always <c>function_call_output</c>.</summary>
     [Values("function_call_output")]
     public required string Type { get; init; }
 
@@ -142,11 +130,9 @@ internal sealed record ResponseCallOutputParam
 }
 
 /// <summary>Thoughts of an earlier answer. The relay leaves them out.</summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ResponseReasoningItem
 {
-    /// <summary>Always <c>reasoning</c>.</summary>
     [Values("reasoning")]
     public required string Type { get; init; }
 }
@@ -155,11 +141,9 @@ internal sealed record ResponseReasoningItem
 /// An item of an earlier answer, in place of the item: an id that this key got and that holds its item. Others are refused. The relay
 /// leaves references to thoughts out.
 /// </summary>
-[RequestContract]
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+[LenientContract]
 internal sealed record ResponseItemReference
 {
-    /// <summary>Always <c>item_reference</c>.</summary>
     [Values("item_reference")]
     public required string Type { get; init; }
 

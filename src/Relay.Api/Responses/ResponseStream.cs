@@ -35,8 +35,8 @@ internal sealed class ResponseStream(
     protected override void Open(EventBuffer events)
     {
         _response = begin(AnsweringModel);
-        Add(events, "response.created", number => new ResponseLifecycleEvent("response.created", number, _response));
-        Add(events, "response.in_progress", number => new ResponseLifecycleEvent("response.in_progress", number, _response));
+        Add(events, new ResponseLifecycleEvent("response.created", _response));
+        Add(events, new ResponseLifecycleEvent("response.in_progress", _response));
     }
 
     protected override void Continue(EventBuffer events, AnswerPiece piece)
@@ -89,22 +89,18 @@ internal sealed class ResponseStream(
         Leave(events, status);
         if (carry?.Invoke(_output) is { } carrier)
         {
-            Add(
-                events,
-                "response.output_item.added",
-                number => new ResponseItemEvent("response.output_item.added", number, _output.Count, carrier)
-            );
+            Add(events, new ResponseItemEvent("response.output_item.added", _output.Count, carrier));
             EndItem(events, carrier);
         }
 
         var whole = _response!.End(completion, [.. _output], clock.GetUtcNow().ToUnixTimeSeconds());
-        Add(events, $"response.{status}", number => new ResponseLifecycleEvent($"response.{status}", number, whole));
+        Add(events, new ResponseLifecycleEvent($"response.{status}", whole));
     }
 
     protected override void Fail(EventBuffer events, RelayError error)
     {
         var detail = OpenAiError.From(error).Error;
-        Add(events, "error", number => new ResponseErrorEvent("error", number, detail.Code, detail.Message, detail.Param));
+        Add(events, new ResponseErrorEvent("error", detail.Code, detail.Message, detail.Param));
     }
 
     private void EnterText(EventBuffer events)
@@ -136,39 +132,22 @@ internal sealed class ResponseStream(
             Kind.Thought => ResponseThoughts.Of(item.Id, []),
             _ => ResponseMessage.Of(item.Id, ResponseStatus.InProgress, []),
         };
-        Add(
-            events,
-            "response.output_item.added",
-            number => new ResponseItemEvent("response.output_item.added", number, _output.Count, begun)
-        );
+        Add(events, new ResponseItemEvent("response.output_item.added", _output.Count, begun));
     }
 
     private void AddDelta(EventBuffer events, string text)
     {
-        var id = _open!.Id;
         _words.Append(text);
-        switch (_open.Kind)
+        switch (_open!.Kind)
         {
             case Kind.Call:
-                Add(
-                    events,
-                    "response.function_call_arguments.delta",
-                    number => new ResponseArgumentsDelta("response.function_call_arguments.delta", number, id, _output.Count, text)
-                );
+                AddOfItem(events, new ResponseArgumentsDelta("response.function_call_arguments.delta", text));
                 break;
             case Kind.Thought:
-                Add(
-                    events,
-                    "response.reasoning_summary_text.delta",
-                    number => new ResponseSummaryDelta("response.reasoning_summary_text.delta", number, id, _output.Count, 0, text)
-                );
+                AddOfItem(events, new ResponseSummaryDelta("response.reasoning_summary_text.delta", 0, text));
                 break;
             default:
-                Add(
-                    events,
-                    "response.output_text.delta",
-                    number => new ResponseTextDelta("response.output_text.delta", number, id, _output.Count, 0, text, [])
-                );
+                AddOfItem(events, new ResponseTextDelta("response.output_text.delta", 0, text, []));
                 break;
         }
     }
@@ -187,52 +166,36 @@ internal sealed class ResponseStream(
             {
                 Kind.Call => EndCall(events, item, text, status),
                 Kind.Thought => EndThought(events, item, text),
-                _ => ResponseMessage.Of(item.Id, status, [EndText(events, item, text)]),
+                _ => ResponseMessage.Of(item.Id, status, [EndText(events, text)]),
             }
         );
     }
 
     private void EndItem(EventBuffer events, object whole)
     {
-        Add(
-            events,
-            "response.output_item.done",
-            number => new ResponseItemEvent("response.output_item.done", number, _output.Count, whole)
-        );
+        Add(events, new ResponseItemEvent("response.output_item.done", _output.Count, whole));
         _output.Add(whole);
         _words.Clear();
         _open = null;
     }
 
-    private ResponseText EndText(EventBuffer events, OpenItem item, string text)
+    private ResponseText EndText(EventBuffer events, string text)
     {
         var part = ResponseText.Of(text);
-        Add(
-            events,
-            "response.output_text.done",
-            number => new ResponseTextDone("response.output_text.done", number, item.Id, _output.Count, 0, text, [])
-        );
+        AddOfItem(events, new ResponseTextDone("response.output_text.done", 0, text, []));
         AddPart(events, "response.content_part.done", 0, part);
         return part;
     }
 
     private ResponseCall EndCall(EventBuffer events, OpenItem item, string arguments, string status)
     {
-        Add(
-            events,
-            "response.function_call_arguments.done",
-            number => new ResponseArgumentsDone("response.function_call_arguments.done", number, item.Id, _output.Count, arguments)
-        );
+        AddOfItem(events, new ResponseArgumentsDone("response.function_call_arguments.done", arguments));
         return ResponseCall.Of(item.Id, status, item.CallId!, item.Name!, arguments);
     }
 
     private ResponseThoughts EndThought(EventBuffer events, OpenItem item, string text)
     {
-        Add(
-            events,
-            "response.reasoning_summary_text.done",
-            number => new ResponseSummaryDone("response.reasoning_summary_text.done", number, item.Id, _output.Count, 0, text)
-        );
+        AddOfItem(events, new ResponseSummaryDone("response.reasoning_summary_text.done", 0, text));
         AddSummary(events, "response.reasoning_summary_part.done", text);
         return ResponseThoughts.Of(item.Id, [ResponseSummary.Of(text)]);
     }
@@ -246,9 +209,9 @@ internal sealed class ResponseStream(
         }
 
         var parts = new List<object>();
-        if (_open is { } text)
+        if (_open is not null)
         {
-            parts.Add(EndText(events, text, _words.ToString()));
+            parts.Add(EndText(events, _words.ToString()));
         }
         else
         {
@@ -257,33 +220,22 @@ internal sealed class ResponseStream(
 
         var (id, index) = (_open!.Id, parts.Count);
         AddPart(events, "response.content_part.added", index, ResponseRefusal.Of(string.Empty));
-        Add(
-            events,
-            "response.refusal.delta",
-            number => new ResponseRefusalDelta("response.refusal.delta", number, id, _output.Count, index, words)
-        );
-        Add(
-            events,
-            "response.refusal.done",
-            number => new ResponseRefusalDone("response.refusal.done", number, id, _output.Count, index, words)
-        );
+        AddOfItem(events, new ResponseRefusalDelta("response.refusal.delta", index, words));
+        AddOfItem(events, new ResponseRefusalDone("response.refusal.done", index, words));
         AddPart(events, "response.content_part.done", index, ResponseRefusal.Of(words));
         EndItem(events, ResponseMessage.Of(id, ResponseStatus.Completed, [.. parts, ResponseRefusal.Of(words)]));
     }
 
-    private void AddPart(EventBuffer events, string name, int index, object part)
-    {
-        var id = _open!.Id;
-        Add(events, name, number => new ResponsePartEvent(name, number, id, _output.Count, index, part));
-    }
+    private void AddPart(EventBuffer events, string name, int index, object part) =>
+        AddOfItem(events, new ResponsePartEvent(name, index, part));
 
-    private void AddSummary(EventBuffer events, string name, string text)
-    {
-        var id = _open!.Id;
-        Add(events, name, number => new ResponseSummaryPartEvent(name, number, id, _output.Count, 0, ResponseSummary.Of(text)));
-    }
+    private void AddSummary(EventBuffer events, string name, string text) =>
+        AddOfItem(events, new ResponseSummaryPartEvent(name, 0, ResponseSummary.Of(text)));
 
-    private void Add<T>(EventBuffer events, string name, Func<int, T> make) => events.Add(name, make(_sequence++));
+    private void AddOfItem(EventBuffer events, ResponseContentEvent data) =>
+        Add(events, data with { ItemId = _open!.Id, OutputIndex = _output.Count });
+
+    private void Add(EventBuffer events, ResponseEvent data) => events.Add(data.Type, data with { SequenceNumber = _sequence++ });
 
     /// <summary>The item that the pieces belong to.</summary>
     private sealed record OpenItem(Kind Kind, string Id, string? CallId = null, string? Name = null);

@@ -225,7 +225,7 @@ internal sealed class EventBuffer : IDisposable
     public ReadOnlySpan<byte> Written => _bytes.WrittenSpan;
 
     /// <summary>Adds an event. The data is written as JSON on one line, by the relay's own options unless others are given.</summary>
-    public void Add<T>(string? name, T data, JsonSerializerOptions? json = null)
+    public void Add(string? name, object data, JsonSerializerOptions? json = null)
     {
         if (name is not null)
         {
@@ -234,7 +234,7 @@ internal sealed class EventBuffer : IDisposable
 
         _bytes.Write("data: "u8);
         _json.Reset();
-        JsonSerializer.Serialize(_json, data, json ?? JsonContract.Options);
+        JsonSerializer.Serialize(_json, data, data.GetType(), json ?? JsonContract.Options);
         _bytes.Write("\n\n"u8);
     }
 

@@ -42,7 +42,7 @@ internal static class ParameterProof
         {
             var format = Needed(Needed(body, "output_config", GateRefusal.CallersPart), "format", GateRefusal.CallersPart);
             OnlyMembers(format, "output_config.format", "type", "schema");
-            using var closed = JsonDocument.Parse(AnswerFormat.Close(schema));
+            using var closed = JsonDocument.Parse(schema);
             Require(
                 format.Text("type") == "json_schema"
                     && SentJson.AreSame(Needed(format, "schema", GateRefusal.CallersPart), closed.RootElement),

@@ -62,37 +62,32 @@ internal sealed class ClaudeProcesses(
     /// <summary>Ends a process that failed its lockdown check, and takes the engine out of service.</summary>
     public void ReportViolation(ClaudeProcess process, string keyId, string violation)
     {
-        process.Kill();
-        End(process);
-        metrics.LockdownViolated(inSelfTest: false);
+        EndFor(violation, process, keyId);
         logger.LogError("Lockdown violation: {Violation}. No completion runs until the self-test passes", violation);
-        auditLog.Write(
-            new AuditEntry("lockdown_violation")
-            {
-                KeyId = keyId,
-                Error = EngineState.Violation.WireName,
-                Detail = violation,
-            }
-        );
         state.ReportViolation(process.Generation);
     }
 
     /// <summary>Ends a process whose request differed from its caller's. None of it left, so the engine stays in service.</summary>
     public void ReportDifference(ClaudeProcess process, string keyId, string difference)
     {
+        EndFor(difference, process, keyId);
+        logger.LogError("A request of Claude Code was not forwarded: {Difference}. The self-test runs again", difference);
+        state.Recheck();
+    }
+
+    private void EndFor(string finding, ClaudeProcess process, string keyId)
+    {
         process.Kill();
         End(process);
         metrics.LockdownViolated(inSelfTest: false);
-        logger.LogError("A request of Claude Code was not forwarded: {Difference}. The self-test runs again", difference);
         auditLog.Write(
             new AuditEntry("lockdown_violation")
             {
                 KeyId = keyId,
                 Error = EngineState.Violation.WireName,
-                Detail = difference,
+                Detail = finding,
             }
         );
-        state.Recheck();
     }
 
     public Task StartAsync(CancellationToken cancellationToken)

@@ -10,7 +10,7 @@ namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>
 /// The fields that Claude Code lays over the body of its requests (<c>CLAUDE_CODE_EXTRA_BODY</c>). It lets them replace any field of the
-/// body, so the relay writes them from validated values under the names below and under no other. Prints nothing of a caller.
+/// body, so the relay writes them from validated values under these names and under no other. Prints nothing of a caller.
 /// </summary>
 /// <param name="Parameters">The parameters of sampling.</param>
 /// <param name="StopSequences">The texts that end the answer, each with a visible character; empty for none.</param>
@@ -19,30 +19,16 @@ namespace Relay.Infrastructure.ClaudeCode;
 /// Whether Claude Code's <c>context_management</c> is replaced by an empty one: the API takes its edit of thoughts only beside thinking.
 /// </param>
 /// <param name="Tools">The caller's tools; null for none.</param>
-/// <param name="Format">The schema that the API holds the answer to; null for none.</param>
+/// <param name="Format">The schema that the API holds the answer to, as the API takes it; null for none.</param>
 internal sealed record ExtraBody(
     ModelParameters Parameters,
     IReadOnlyList<string> StopSequences,
     Thinking? Thinking,
     bool ClearsContextManagement,
     ToolSet? Tools = null,
-    OutputSchema? Format = null
+    string? Format = null
 )
 {
-    /// <summary>Every name that may be a field.</summary>
-    public static readonly IReadOnlyList<string> AllNames =
-    [
-        "temperature",
-        "top_p",
-        "top_k",
-        "stop_sequences",
-        "thinking",
-        "context_management",
-        "tools",
-        "tool_choice",
-        "output_config",
-    ];
-
     private const int RoomForFields = 4096;
 
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.Create(UnicodeRanges.All) };
@@ -79,7 +65,7 @@ internal sealed record ExtraBody(
             thinking,
             ClearsContextManagement: thinking?.Mode == ThinkingMode.Disabled && shape.ContextManagement.Length > 0,
             request.ToolsToSend,
-            request.SchemaOfFormat
+            request.SchemaOfFormat is { } schema ? AnswerFormat.Close(schema) : null
         );
     }
 
@@ -110,7 +96,7 @@ internal sealed record ExtraBody(
         }
 
         // Enough for all but a rare one: a buffer that grows is copied each time.
-        var bytes = new ArrayBufferWriter<byte>(RoomForFields + ((int)(Tools?.Utf8Bytes ?? 0) + (Format?.Utf8Bytes ?? 0)) * 5 / 4);
+        var bytes = new ArrayBufferWriter<byte>(RoomForFields + ((int)(Tools?.Utf8Bytes ?? 0) + (Format?.Length ?? 0)) * 5 / 4);
         using (var writer = new Utf8JsonWriter(bytes, Options))
         {
             writer.WriteStartObject();
@@ -189,7 +175,7 @@ internal sealed record ExtraBody(
             writer.WriteStartObject("format");
             writer.WriteString("type", "json_schema");
             writer.WritePropertyName("schema");
-            writer.WriteRawValue(AnswerFormat.Close(format));
+            writer.WriteRawValue(format);
             writer.WriteEndObject();
             writer.WriteEndObject();
         }

@@ -1,5 +1,6 @@
 using System.Reflection;
 using Relay.Api.Anthropic;
+using Relay.Api.Responses;
 using Relay.Api.Streaming;
 using Relay.Application;
 using Relay.Application.Configuration;
@@ -59,6 +60,8 @@ public sealed class VisibilityTests
         typeof(DocumentSource),
         typeof(CompletionStream),
         typeof(MessageFields),
+        typeof(ResponseEvent),
+        typeof(ResponseContentEvent),
         typeof(TurnSignal),
         typeof(SelfTestReport),
         typeof(ObservedStream),

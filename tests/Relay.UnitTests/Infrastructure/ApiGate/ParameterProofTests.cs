@@ -96,7 +96,7 @@ public sealed class ParameterProofTests
     public void The_format_of_the_answer_is_the_callers(string outputConfig, bool passes)
     {
         using var schema = JsonDocument.Parse("""{"type":"object","properties":{"a":{}}}""");
-        var extra = ExtraBody.None with { Format = OutputSchema.Create("json_schema", schema.RootElement).Value };
+        var extra = ExtraBody.None with { Format = AnswerFormat.Close(OutputSchema.Create("json_schema", schema.RootElement).Value!) };
         var request = Question();
         request.Body["output_config"] = JsonNode.Parse(outputConfig);
 
