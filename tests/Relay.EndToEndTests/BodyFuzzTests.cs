@@ -68,7 +68,7 @@ public sealed class BodyFuzzTests(EchoRelay fixture) : IClassFixture<EchoRelay>
             : Extent.IsLong ? Random.Shared.Next()
             : 17;
         var random = new Random(seed);
-        var rounds = Extent.Of(byDefault: 300, all: 600, atLength: 6000);
+        var rounds = Extent.Of(byDefault: 150, all: 600, atLength: 6000);
         Real.Should().HaveCountGreaterThan(70);
         var statuses = new Dictionary<int, int>();
         for (var round = 0; round < rounds; round++)

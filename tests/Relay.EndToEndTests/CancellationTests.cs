@@ -211,9 +211,9 @@ public sealed class CancellationTests(CancellationTests.Fixture fixture) : IClas
 
     [Theory(Timeout = 180_000)]
     [InlineData("bwrap", false)]
-    [InlineData("off", false)]
-    [InlineData("bwrap", true)]
-    [InlineData("off", true)]
+    [InlineData("off", false, Traits = ["Extent", "all"])]
+    [InlineData("bwrap", true, Traits = ["Extent", "all"])]
+    [InlineData("off", true, Traits = ["Extent", "all"])]
     public async Task A_relay_that_is_killed_or_aborts_takes_the_real_cli_with_it(string sandbox, bool aborts)
     {
         await using var api = await Simulator.StartAsync(ct: TestContext.Current.CancellationToken);

@@ -106,6 +106,7 @@ public sealed partial class ClientTests(ClientTests.Fixture relay) : IClassFixtu
         await ShouldBeLeftAsync("client: endless js");
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task The_Python_client_passes_its_own_tests() =>
         await RunAsync(Path.Combine(Clients, "python"), "python3", "-m", "unittest"); // It fails by its exit code.

@@ -60,13 +60,15 @@ public sealed class CommandPromptTests(RelayPerSandbox relays)
     {
         var (relay, key) = await relays.StartedAsync(sandbox);
         relays.Api.Default = new Behavior { Echo = true };
+        // One system prompt, so that one process serves again and again; with --long each prompt is the first of a process.
+        var everything = $"{string.Join(' ', Words)} [{sandbox}]";
         using var scope = new AssertionScope();
         await Parallel.ForEachAsync(
             RelayPerSandbox.QuestionsOf(sandbox, Words),
-            new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = TestContext.Current.CancellationToken },
+            new ParallelOptions { MaxDegreeOfParallelism = 2, CancellationToken = TestContext.Current.CancellationToken },
             async (words, _) =>
             {
-                var system = $"{words[^1]} [{sandbox}]";
+                var system = Extent.IsLong ? $"{words[^1]} [{sandbox}]" : everything;
                 var answer = await relay.CompleteAsync(key, RelayPerSandbox.AskingFor(words, system));
 
                 lock (scope)

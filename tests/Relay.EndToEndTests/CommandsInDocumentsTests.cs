@@ -83,6 +83,7 @@ public sealed partial class CommandsInDocumentsTests
         code.Should().Be(0, output);
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task The_example_of_tools_gets_a_call_as_it_stands_there()
     {

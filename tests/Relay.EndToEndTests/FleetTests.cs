@@ -46,6 +46,7 @@ public sealed class FleetTests(FleetTests.ThreeRelays three) : IClassFixture<Fle
         }
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task A_keys_minute_and_day_hold_across_the_relays()
     {

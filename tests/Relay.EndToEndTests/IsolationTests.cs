@@ -23,7 +23,7 @@ public sealed class IsolationTests : IAsyncLifetime
     [Fact(Timeout = 600_000)]
     public async Task Interleaved_completions_of_four_keys_share_no_byte_and_no_process()
     {
-        var count = Extent.Of(40, 100, 400);
+        var count = Extent.Of(40, 60, 400);
         await using var relay = await RelayProgram.WithRealClaudeAsync(
             _api,
             ("WARM_PROCESSES", "1"),

@@ -13,6 +13,9 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
     /// <summary>By default, two tools of each that many are called one by one. All are called at once in any case.</summary>
     private const int SampleEvery = 8;
 
+    /// <summary>A message of the hostile model holds that many calls; with <c>--long</c> one. Each message ends a process.</summary>
+    private const int CallsPerMessage = 4;
+
     private static readonly string[] Expected = ["/usr/bin/setsid ", "/usr/bin/bwrap ", "/claude "];
 
     private readonly Relays _relays;
@@ -30,15 +33,19 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
     public async Task A_model_that_calls_a_tool_makes_nothing_happen_and_costs_one_call_of_the_API(string sandbox)
     {
         var (relay, key) = await _relays.StartedAsync(sandbox);
-        var calls = RelayPerSandbox
+        var messages = RelayPerSandbox
             .SamplesOf(
                 sandbox,
                 Calls().Take(Extent.IsLong ? int.MaxValue : InTypings).Where((_, number) => Extent.IsAll || number % SampleEvery < 2)
             )
+            .Chunk(Extent.IsLong ? 1 : CallsPerMessage)
             .ToList();
-        foreach (var (name, input) in calls)
+        foreach (var calls in messages)
         {
-            _relays.Api.When(Marker(sandbox, name), new Behavior { ToolCalls = [ToolCall.Of(name, input)], ToolCallsForever = true });
+            _relays.Api.When(
+                Marker(sandbox, calls[0].Name),
+                new Behavior { ToolCalls = [.. calls.Select(call => ToolCall.Of(call.Name, call.Input))], ToolCallsForever = true }
+            );
         }
 
         var intruders = new HashSet<string>(StringComparer.Ordinal);
@@ -46,27 +53,28 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
         var watching = WatchAsync(() => relay.Children, relay.ProcessId, intruders, done.Token);
         using var scope = new AssertionScope();
         await Parallel.ForEachAsync(
-            calls,
+            messages,
             new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = TestContext.Current.CancellationToken },
-            async (call, _) =>
+            async (calls, _) =>
             {
+                var name = calls[0].Name;
                 var answer = await relay.CompleteAsync(
                     key,
-                    new { prompt = $"Call the tool {Marker(sandbox, call.Name)}", system = $"Use {call.Name}." }
+                    new { prompt = $"Call the tool {Marker(sandbox, name)}", system = $"Use {name}." }
                 );
                 lock (scope)
                 {
-                    answer.Status.Should().Be(502, "the model called {0}", call.Name);
-                    answer.ErrorCode.Should().Be("upstream_error", "the model called {0}", call.Name);
+                    answer.Status.Should().Be(502, "the model called {0}", name);
+                    answer.ErrorCode.Should().Be("upstream_error", "the model called {0}", name);
                 }
             }
         );
         await done.CancelAsync();
         await watching;
 
-        foreach (var (name, _) in calls)
+        foreach (var calls in messages)
         {
-            RequestsFor(Marker(sandbox, name)).Should().Be(1, "{0} is worth one call of the API", name);
+            RequestsFor(Marker(sandbox, calls[0].Name)).Should().Be(1, "{0} is worth one call of the API", calls[0].Name);
         }
 
         intruders.Should().BeEmpty("only Claude Code itself may run");
@@ -179,7 +187,7 @@ public sealed class LockdownTests : IClassFixture<LockdownTests.Relays>, IDispos
     /// <summary>The relay under the hostile model.</summary>
     public sealed class Relays : RelayPerSandbox
     {
-        internal override (string Name, string Value)[] Settings => [("WARM_PROCESSES", "4"), ("WARM_PROFILES", "0")];
+        internal override (string Name, string Value)[] Settings => [("WARM_PROCESSES", "1"), ("WARM_PROFILES", "0")];
     }
 
     private static string Marker(string sandbox, string name) => $"[{sandbox}:{name}]";

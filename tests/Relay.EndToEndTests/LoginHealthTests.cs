@@ -29,6 +29,7 @@ public sealed class LoginHealthTests
         (await relay.GetAsync("/health/ready")).Status.Should().Be(200);
     }
 
+    [OnlyWithAll]
     [Fact]
     public async Task A_jail_in_which_this_executable_does_not_run_is_done_without_and_explained()
     {

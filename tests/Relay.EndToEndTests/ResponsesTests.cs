@@ -20,9 +20,9 @@ public sealed class ResponsesTests(RealRelay relay)
 
     [Theory(Timeout = 180_000)]
     [InlineData(1)]
-    [InlineData(2)]
+    [InlineData(2, Traits = ["Extent", "all"])]
     [InlineData(5)]
-    [InlineData(20)]
+    [InlineData(20, Traits = ["Extent", "all"])]
     public async Task Items_that_are_fed_back_as_they_came_arrive_as_turns_in_order(int questions)
     {
         var input = new JsonArray();
@@ -58,9 +58,9 @@ public sealed class ResponsesTests(RealRelay relay)
 
     [Theory(Timeout = 180_000)]
     [InlineData(1)]
-    [InlineData(2)]
+    [InlineData(2, Traits = ["Extent", "all"])]
     [InlineData(5)]
-    [InlineData(20)]
+    [InlineData(20, Traits = ["Extent", "all"])]
     public async Task Thoughts_words_calls_and_results_are_fed_back_as_they_came_round_by_round(int rounds)
     {
         relay.Api.When(

@@ -17,8 +17,8 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
 
     [Theory(Timeout = 180_000)]
     [InlineData("/v1/messages")]
-    [InlineData("/v1/chat/completions")]
-    [InlineData("/v1/complete")]
+    [InlineData("/v1/chat/completions", Traits = ["Extent", "all"])]
+    [InlineData("/v1/complete", Traits = ["Extent", "all"])]
     public async Task Conversations_of_many_rounds_reach_the_API_as_they_were_sent(string path)
     {
         var key = await relay.Program.MintAsync($"rounds-{path[4..].Replace('/', '-')}");
@@ -69,8 +69,8 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
 
     [Theory(Timeout = 120_000)]
     [InlineData("opus")]
-    [InlineData("claude-haiku-4-5")]
-    [InlineData("claude-opus-4-8")]
+    [InlineData("claude-haiku-4-5", Traits = ["Extent", "all"])]
+    [InlineData("claude-opus-4-8", Traits = ["Extent", "all"])]
     public async Task A_process_that_served_tools_serves_its_key_again(string model)
     {
         var key = await relay.Program.MintAsync($"again-{model}");
@@ -112,7 +112,7 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
 
     [Theory(Timeout = 120_000)]
     [InlineData("claude-haiku-4-5")]
-    [InlineData("claude-sonnet-4-5")]
+    [InlineData("claude-sonnet-4-5", Traits = ["Extent", "all"])]
     public async Task An_older_model_gets_each_kind_of_result(string model)
     {
         const string Picture =
@@ -160,8 +160,8 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
 
     [Theory(Timeout = 120_000)]
     [InlineData("/v1/messages")]
-    [InlineData("/v1/chat/completions")]
-    [InlineData("/v1/complete")]
+    [InlineData("/v1/chat/completions", Traits = ["Extent", "all"])]
+    [InlineData("/v1/complete", Traits = ["Extent", "all"])]
     public async Task Calls_of_a_conversation_are_kept_in_a_request_without_tools(string path)
     {
         var app = new ToolApp(path, $"title of {path}") { HasTools = false };
@@ -224,7 +224,7 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
 
     [Theory(Timeout = 120_000)]
     [InlineData(false)]
-    [InlineData(true)]
+    [InlineData(true, Traits = ["Extent", "all"])]
     public async Task Functions_of_OpenAIs_older_form_are_called_in_that_form(bool isStream)
     {
         var words = $"older form {isStream}";
@@ -319,8 +319,8 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
 
     [Theory(Timeout = 120_000)]
     [InlineData("/v1/messages", "\"stop_reason\":\"max_tokens\"")]
-    [InlineData("/v1/chat/completions", "\"finish_reason\":\"length\"")]
-    [InlineData("/v1/complete", "\"stop_reason\":\"max_tokens\"")]
+    [InlineData("/v1/chat/completions", "\"finish_reason\":\"length\"", Traits = ["Extent", "all"])]
+    [InlineData("/v1/complete", "\"stop_reason\":\"max_tokens\"", Traits = ["Extent", "all"])]
     public async Task A_call_whose_input_was_cut_off_is_left_out_of_a_whole_answer(string path, string reason)
     {
         var app = new ToolApp(path, $"cut call {path}");
@@ -345,8 +345,8 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
 
     [Theory(Timeout = 120_000)]
     [InlineData("/v1/messages")]
-    [InlineData("/v1/chat/completions")]
-    [InlineData("/v1/complete")]
+    [InlineData("/v1/chat/completions", Traits = ["Extent", "all"])]
+    [InlineData("/v1/complete", Traits = ["Extent", "all"])]
     public async Task A_tool_that_was_not_declared_is_never_called(string path)
     {
         var app = new ToolApp(path, $"undeclared {path}");
@@ -362,8 +362,8 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
 
     [Theory(Timeout = 120_000)]
     [InlineData("/v1/messages")]
-    [InlineData("/v1/chat/completions")]
-    [InlineData("/v1/complete")]
+    [InlineData("/v1/chat/completions", Traits = ["Extent", "all"])]
+    [InlineData("/v1/complete", Traits = ["Extent", "all"])]
     public async Task Thoughts_are_passed_on_to_a_caller_who_asks_for_thinking_and_to_no_other(string path)
     {
         var app = new ToolApp(path, $"thoughts of {path}");
@@ -481,7 +481,7 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
             ("/v1/complete", ToolBodies.Native),
         ];
         var statuses = new Dictionary<int, int>();
-        for (var round = 0; round < Extent.Of(byDefault: 150, all: 300, atLength: 3000); round++)
+        for (var round = 0; round < Extent.Of(byDefault: 90, all: 300, atLength: 3000); round++)
         {
             var (path, body) = bodies[round % bodies.Length];
             var mutated = BodyMutator.Mutate(body, random);

@@ -16,7 +16,7 @@ public sealed class TraceTests
 
     [Theory(Timeout = 180_000)]
     [InlineData("http/protobuf")]
-    [InlineData("grpc")]
+    [InlineData("grpc", Traits = ["Extent", "all"])]
     public async Task A_request_is_one_trace_in_its_callers_through_queue_process_and_model_and_holds_nothing_that_was_said(string protocol)
     {
         await using var collector = await OtlpReceiver.StartAsync(overGrpc: protocol == "grpc");

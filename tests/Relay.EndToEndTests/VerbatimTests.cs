@@ -87,7 +87,7 @@ public sealed class VerbatimTests(RelayPerSandbox relays)
         using var scope = new AssertionScope();
         await Parallel.ForEachAsync(
             conversations,
-            new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = TestContext.Current.CancellationToken },
+            new ParallelOptions { MaxDegreeOfParallelism = 2, CancellationToken = TestContext.Current.CancellationToken },
             async (texts, _) =>
             {
                 // The system prompt is another text, so that the two can't be confused; odd ones are sent without escapes.

@@ -34,6 +34,7 @@ public sealed class RealRelay : IAsyncLifetime
         Api.Default = new Behavior { Echo = true };
         Program = await RelayProgram.WithRealClaudeAsync(
             Api,
+            ("WARM_PROCESSES", "1"),
             ("GLOBAL_DAILY", "10000000"),
             ("PER_KEY_DAILY", "10000000"),
             ("MODEL_ALIASES", "gpt-4o=sonnet")

@@ -53,7 +53,7 @@ public class RelayPerSandbox : IAsyncLifetime
     internal Simulator Api { get; private set; } = null!;
 
     /// <summary>Settings of both.</summary>
-    internal virtual (string Name, string Value)[] Settings => [("WARM_PROFILES", "0")];
+    internal virtual (string Name, string Value)[] Settings => [("WARM_PROCESSES", "1")];
 
     /// <summary>The relay of a mode, and a key for it.</summary>
     internal async Task<(RelayProgram Relay, string Key)> StartedAsync(string sandbox)

@@ -105,7 +105,10 @@ internal sealed partial class RelayProgram : IAsyncDisposable
                 }),
         ];
 
-    /// <summary>A relay over the real CLI and a simulated API, ready to serve.</summary>
+    /// <summary>
+    /// A relay over the real CLI and a simulated API, ready to serve. It keeps no spares unless told otherwise, because two spares and
+    /// the one that replaces the first take 4 s of processor time, and most tests use none.
+    /// </summary>
     /// <param name="simulator">The API.</param>
     /// <param name="settings">Further settings, by their flat names; <c>SANDBOX</c> among them.</param>
     public static Task<RelayProgram> WithRealClaudeAsync(Simulator simulator, params (string Name, string Value)[] settings) =>
@@ -114,6 +117,7 @@ internal sealed partial class RelayProgram : IAsyncDisposable
             ("CLAUDE_AUTH", "api-key"),
             ("ANTHROPIC_API_KEY", "dummy-key-of-a-test"),
             ("CLAUDE_BASE_URL", simulator.BaseAddress.ToString()),
+            ("WARM_PROCESSES", "0"),
             .. settings,
         ]);
 

@@ -162,6 +162,7 @@ public sealed class RedisKeyTests : IAsyncLifetime
         await directory.StopAsync(Waiting.Token);
     }
 
+    [OnlyWithAll]
     [Fact]
     public async Task A_hundred_thousand_keys_are_read_and_one_of_them_changes_in_moments()
     {

@@ -50,6 +50,8 @@ public sealed class RequestTests
     public static TheoryData<string> Paths =>
         [.. Description.Operations.Where(route => route.Operation["requestBody"] is not null).Select(route => route.Path)];
 
+    public static TheoryData<string> SamplePaths => [.. Extent.Sample(Paths, oneOf: 4)];
+
     public static TheoryData<string> StrictPaths => [.. Paths.Select(row => row.Data).Except(Compatible, StringComparer.Ordinal)];
 
     [Theory]
@@ -85,7 +87,7 @@ public sealed class RequestTests
     }
 
     [Theory]
-    [MemberData(nameof(Paths))]
+    [MemberData(nameof(SamplePaths))]
     public async Task Schema_and_reader_agree_on_every_example_with_one_thing_changed(string path)
     {
         var disagreements = new List<string>();

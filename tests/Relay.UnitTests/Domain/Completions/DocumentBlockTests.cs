@@ -37,6 +37,7 @@ public sealed class DocumentBlockTests
         PdfSource.Create("x", Convert.ToBase64String(file)).Value.Pages.Should().Be(4);
     }
 
+    [OnlyWithAll]
     [Fact]
     public void A_bomb_of_pages_takes_little_time_and_memory()
     {

@@ -90,6 +90,7 @@ public sealed class HostileClaudeTests : IAsyncLifetime
         _api.Reached.Should().ContainSingle().Which.Should().NotEndWith(Encoding.UTF8.GetString(honest.ToBytes()));
     }
 
+    [OnlyWithAll]
     [Fact]
     public async Task A_request_of_100_MB_does_not_leave()
     {
@@ -103,6 +104,7 @@ public sealed class HostileClaudeTests : IAsyncLifetime
         await OthersGoOnAsync(engine);
     }
 
+    [OnlyWithAll]
     [Fact]
     public async Task Without_the_comparison_a_request_of_100_MB_would_leave()
     {

@@ -179,6 +179,7 @@ public sealed class KeyDirectoryTests : IAsyncLifetime
         await LaterAsync(() => _directory.Find(_second.Secret) is not null, "the new file is seen");
     }
 
+    [OnlyWithAll]
     [Fact]
     public async Task A_hundred_thousand_keys_are_found_each_by_its_own_secret()
     {

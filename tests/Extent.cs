@@ -1,10 +1,10 @@
 using Xunit.v3;
 
-namespace Relay.EndToEndTests.Harness;
+namespace Relay.Tests;
 
 /// <summary>
 /// Marks a test that is long by nature. It runs with <c>./test.sh --all</c>, as in CI, and not by default. A shorter test of the same kind
-/// runs by default.
+/// runs by default. A row of a theory is marked by <c>Traits = ["Extent", "all"]</c>.
 /// </summary>
 [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
 public sealed class OnlyWithAllAttribute : Attribute, ITraitAttribute
@@ -38,6 +38,9 @@ internal static class Extent
         IsLong ? atLength
         : IsAll ? all
         : byDefault;
+
+    /// <summary>All cases of a theory with <c>./test.sh --all</c>, and by default one of each that many.</summary>
+    public static IEnumerable<T> Sample<T>(IEnumerable<T> cases, int oneOf) => cases.Where((_, index) => IsAll || index % oneOf == 0);
 
     private static bool IsSet(string variable) => Environment.GetEnvironmentVariable(variable) == "1";
 }
