@@ -68,6 +68,8 @@ install_tools() {
   # What several relays share, and the balancer in front of them. The system's own services are not used, nor started.
   command -v redis-server >/dev/null || missing+=(redis-server)
   command -v haproxy >/dev/null || missing+=(haproxy)
+  # The linker for the fake Claude Code.
+  command -v gcc >/dev/null || command -v clang >/dev/null || missing+=(gcc libc6-dev)
   if [ "${#missing[@]}" != 0 ] && [ "$(uname -s)" = Linux ] && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
     say "Installing ${missing[*]} ..."
     if ! { install_missing || { apt-get update -qq && install_missing; }; } >"$TOOLS/apt.log" 2>&1; then
@@ -83,6 +85,10 @@ building=$!
 trap 'wait' EXIT
 if [ "$extent" != fast ]; then install_tools; fi
 wait "$building"
+if [ "$extent" != fast ]; then
+  CLAUDE_RELAY_TEST_FAKE_CLAUDE=$(native_fake_claude)
+  export CLAUDE_RELAY_TEST_FAKE_CLAUDE
+fi
 passed=0 failed=0
 if [ "$extent" != fast ] && [ $# = 0 ]; then
   say "Checking the format of the code ..."

@@ -72,6 +72,26 @@ build_relay() { build relay src/Relay.Api/Relay.Api.csproj -- src; }
 build_relayctl() { build relayctl src/Relay.Cli/Relay.Cli.csproj -- src; }
 build_all() { build all ClaudeRelay.sln -- src clients tests bench ClaudeRelay.sln; }
 
+# Compiles the fake Claude Code of the tests to machine code and prints its path. Tests start it more than a thousand times, and its
+# start then takes 0.02 s of processor time instead of 0.11. Without a C linker this prints nothing: the tests use the build of the SDK.
+native_fake_claude() {
+  local out=$ARTIFACTS/native-fake-claude
+  local program=$out/Relay.FakeClaude wanted
+  wanted=$(fingerprint tests/Relay.FakeClaude)
+  if [ "$(cat "$out.fingerprint" 2>/dev/null)" != "$wanted" ]; then
+    command -v gcc >/dev/null || command -v clang >/dev/null || return 0
+    say "Compiling the fake Claude Code to machine code ..."
+    rm -rf "$out" "$out.fingerprint"
+    if ! compile publish "$ROOT/tests/Relay.FakeClaude/Relay.FakeClaude.csproj" --use-current-runtime -o "$out" -p:PublishAot=true \
+      -p:ArtifactsPath="$out-build" -p:RunAnalyzers=false -p:EnforceCodeStyleInBuild=false >"$out.log" 2>&1; then
+      say "The fake Claude Code was not compiled to machine code; see $out.log. The tests use its ordinary build."
+      return 0
+    fi
+    printf '%s' "$wanted" >"$out.fingerprint"
+  fi
+  printf '%s\n' "$program"
+}
+
 relayctl() {
   build_relayctl
   require_dotnet

@@ -9,9 +9,6 @@ public sealed class CancellationTests(CancellationTests.Fixture fixture) : IClas
 {
     private static readonly TimeSpan OneSecond = TimeSpan.FromSeconds(1);
 
-    /// <summary>The kernel ends the children of a killed relay, and frees gigabytes of mappings while other tests use both cores.</summary>
-    private static readonly TimeSpan UntilKernelIsDone = TimeSpan.FromSeconds(5);
-
     private readonly FakeRelay _shared = fixture.Relay;
 
     [Theory(Timeout = 120_000)]
@@ -201,7 +198,11 @@ public sealed class CancellationTests(CancellationTests.Fixture fixture) : IClas
 
         TestMachine.Kill(relay.Program.ProcessId);
 
-        await TestMachine.EventuallyAsync(() => !everything.Any(TestMachine.IsRunning), UntilKernelIsDone, "something outlived the relay");
+        await TestMachine.EventuallyAsync(
+            () => !everything.Any(TestMachine.IsRunning),
+            TestMachine.UntilKernelIsDone,
+            "something outlived the relay"
+        );
         relay.Survivors.Should().BeEmpty();
         foreach (var request in asked)
         {
@@ -240,7 +241,11 @@ public sealed class CancellationTests(CancellationTests.Fixture fixture) : IClas
             TestMachine.Kill(relay.ProcessId);
         }
 
-        await TestMachine.EventuallyAsync(() => !everything.Any(TestMachine.IsRunning), UntilKernelIsDone, "something outlived the relay");
+        await TestMachine.EventuallyAsync(
+            () => !everything.Any(TestMachine.IsRunning),
+            TestMachine.UntilKernelIsDone,
+            "something outlived the relay"
+        );
         await asking.Invoking(task => task).Should().ThrowAsync<HttpRequestException>();
     }
 
@@ -285,7 +290,7 @@ public sealed class CancellationTests(CancellationTests.Fixture fixture) : IClas
 
             await TestMachine.EventuallyAsync(
                 () => !everything.Any(TestMachine.IsRunning) && relay.Survivors.Count == 0,
-                UntilKernelIsDone,
+                TestMachine.UntilKernelIsDone,
                 "something outlived the relay"
             );
             await asking.Invoking(task => task).Should().ThrowAsync<HttpRequestException>();

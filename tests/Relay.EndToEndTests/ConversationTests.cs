@@ -13,17 +13,17 @@ public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay
 
     [Theory(Timeout = 180_000)]
     [InlineData("/v1/complete", 1)]
-    [InlineData("/v1/complete", 2)]
-    [InlineData("/v1/complete", 3)]
-    [InlineData("/v1/complete", 20)]
-    [InlineData("/v1/chat/completions", 1)]
-    [InlineData("/v1/chat/completions", 2)]
-    [InlineData("/v1/chat/completions", 3)]
+    [InlineData("/v1/complete", 2, Traits = ["Extent", "all"])]
+    [InlineData("/v1/complete", 3, Traits = ["Extent", "all"])]
+    [InlineData("/v1/complete", 20, Traits = ["Extent", "all"])]
+    [InlineData("/v1/chat/completions", 1, Traits = ["Extent", "all"])]
+    [InlineData("/v1/chat/completions", 2, Traits = ["Extent", "all"])]
+    [InlineData("/v1/chat/completions", 3, Traits = ["Extent", "all"])]
     [InlineData("/v1/chat/completions", 20)]
-    [InlineData("/v1/messages", 1)]
-    [InlineData("/v1/messages", 2)]
+    [InlineData("/v1/messages", 1, Traits = ["Extent", "all"])]
+    [InlineData("/v1/messages", 2, Traits = ["Extent", "all"])]
     [InlineData("/v1/messages", 3)]
-    [InlineData("/v1/messages", 20)]
+    [InlineData("/v1/messages", 20, Traits = ["Extent", "all"])]
     public async Task Every_turn_arrives_in_order_with_its_picture_and_the_system_prompt(string path, int questions)
     {
         // The CLI would take these for commands, files and its own notes; here they are only words.
@@ -42,7 +42,7 @@ public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay
             .Select(index =>
                 (
                     Role: index % 2 == 0 ? "user" : "assistant",
-                    Text: index == (2 * questions) - 2 ? $"the last of {mark}" : $"{nasty[index % nasty.Length]} #{index}"
+                    Text: index == (2 * questions) - 2 ? $"the last of {mark}." : $"{nasty[index % nasty.Length]} #{index}"
                 )
             )
             .ToList();
@@ -50,7 +50,7 @@ public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay
         var answer = await relay.Program.PostAsync(path, relay.Key, BodyOf(path, turns, $"System of {mark}."));
 
         answer.Status.Should().Be(200, answer.Body);
-        var seen = relay.RequestsOf($"the last of {mark}").Should().ContainSingle().Subject;
+        var seen = relay.RequestsOf($"the last of {mark}.").Should().ContainSingle().Subject;
         seen.SystemTexts[^1].Should().Be($"System of {mark}.");
         var messages = seen
             .Json.GetProperty("messages")

@@ -11,9 +11,9 @@ public sealed partial class ParameterTests(RealRelay relay) : IClassFixture<Real
     private static readonly string[] Names = ["temperature", "top_p", "top_k", "stop_sequences"];
 
     [Theory(Timeout = 180_000)]
-    [InlineData("/v1/complete", "opus")]
+    [InlineData("/v1/complete", "opus", Traits = ["Extent", "all"])]
     [InlineData("/v1/chat/completions", "opus")]
-    [InlineData("/v1/messages", "opus")]
+    [InlineData("/v1/messages", "opus", Traits = ["Extent", "all"])]
     [InlineData("/v1/messages", "claude-haiku-4-5")]
     public async Task The_API_gets_exactly_the_parameters_of_each_turn(string path, string model)
     {
@@ -67,9 +67,9 @@ public sealed partial class ParameterTests(RealRelay relay) : IClassFixture<Real
     }
 
     [Theory(Timeout = 120_000)]
-    [InlineData("/v1/complete")]
+    [InlineData("/v1/complete", Traits = ["Extent", "all"])]
     [InlineData("/v1/chat/completions")]
-    [InlineData("/v1/messages")]
+    [InlineData("/v1/messages", Traits = ["Extent", "all"])]
     public async Task A_refusal_of_the_API_comes_back_in_its_own_words_and_costs_one_call(string path)
     {
         var words = $"hot thoughts of {path}";
@@ -99,9 +99,9 @@ public sealed partial class ParameterTests(RealRelay relay) : IClassFixture<Real
     }
 
     [Theory(Timeout = 120_000)]
-    [InlineData("/v1/complete")]
+    [InlineData("/v1/complete", Traits = ["Extent", "all"])]
     [InlineData("/v1/chat/completions")]
-    [InlineData("/v1/messages")]
+    [InlineData("/v1/messages", Traits = ["Extent", "all"])]
     public async Task An_answer_ends_at_blank_texts_too_which_the_API_does_not_take(string path)
     {
         var words = $"blank stop of {path}";

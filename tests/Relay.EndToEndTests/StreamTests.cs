@@ -147,9 +147,9 @@ public sealed class StreamTests(RealRelay relay) : IClassFixture<RealRelay>
     }
 
     [Theory(Timeout = 120_000)]
-    [InlineData("/v1/complete", "error")]
+    [InlineData("/v1/complete", "error", Traits = ["Extent", "all"])]
     [InlineData("/v1/chat/completions", "message")]
-    [InlineData("/v1/messages", "error")]
+    [InlineData("/v1/messages", "error", Traits = ["Extent", "all"])]
     public async Task A_broken_stream_ends_with_an_error_and_a_cut_connection(string path, string name)
     {
         var prompt = $"break off {path}";
@@ -183,9 +183,9 @@ public sealed class StreamTests(RealRelay relay) : IClassFixture<RealRelay>
     }
 
     [Theory(Timeout = 120_000)]
-    [InlineData("/v1/complete")]
+    [InlineData("/v1/complete", Traits = ["Extent", "all"])]
     [InlineData("/v1/chat/completions")]
-    [InlineData("/v1/messages")]
+    [InlineData("/v1/messages", Traits = ["Extent", "all"])]
     public async Task A_failure_before_the_first_words_has_its_own_status(string path)
     {
         relay.Api.When("refuse at once", new Behavior { Failure = UpstreamFailure.Forbidden });

@@ -112,7 +112,7 @@ internal sealed class FakeRelay : IAsyncDisposable
             await Program.DisposeAsync();
         }
 
-        await NobodySurvivesAsync();
+        await NobodySurvivesAsync(TestMachine.UntilKernelIsDone); // A test may have killed the relay.
         System.IO.Directory.Delete(Directory, recursive: true);
     }
 

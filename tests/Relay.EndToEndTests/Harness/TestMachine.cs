@@ -118,6 +118,9 @@ internal static class TestMachine
     /// <summary>The command line of a process, its arguments separated by blanks.</summary>
     public static string CommandLineOf(int processId) => File.ReadAllText($"/proc/{processId}/cmdline").Replace('\0', ' ');
 
+    /// <summary>The kernel ends the children of a killed relay, and frees gigabytes of mappings while other tests use both cores.</summary>
+    public static readonly TimeSpan UntilKernelIsDone = TimeSpan.FromSeconds(5);
+
     /// <summary>Waits until something holds; fails with a sentence when it does not in time.</summary>
     public static async Task EventuallyAsync(Func<bool> condition, TimeSpan within, string otherwise)
     {
