@@ -1,15 +1,12 @@
 using System.Buffers;
 using System.Globalization;
-using System.Text.Encodings.Web;
 using System.Text.Json;
-using System.Text.Unicode;
 using Relay.Domain.Completions;
 
 namespace Relay.Infrastructure.ClaudeCode;
 
 /// <summary>
-/// Writes to Claude Code's stdin, the only way for a caller's words. Each line is one JSON object. Separators that a line splitter could
-/// take for a newline (such as U+2028) are escaped.
+/// Writes to Claude Code's stdin, the only way for a caller's words. Each line is one JSON object.
 /// </summary>
 internal sealed class ClaudeInput
 {
@@ -19,7 +16,7 @@ internal sealed class ClaudeInput
     /// </summary>
     private const string NoContent = "(no content)";
 
-    private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.Create(UnicodeRanges.All) };
+    private static readonly JsonWriterOptions WriterOptions = new() { Encoder = ClaudeJson.Encoder };
 
     private readonly ArrayBufferWriter<byte> _buffer = new();
 
@@ -27,69 +24,47 @@ internal sealed class ClaudeInput
 
     /// <summary>Sets the system prompt. Only the first one of a process counts. Without it Claude Code's own long prompt applies.</summary>
     public ClaudeInput Initialize(PromptText? system, OutputSchema? schema = null) =>
-        Line(writer =>
-        {
-            writer.WriteString("type", "control_request");
-            writer.WriteString("request_id", InitializeId);
-            writer.WriteStartObject("request");
-            writer.WriteString("subtype", "initialize");
-            writer.WriteStartArray("systemPrompt");
-            if (system is not null)
+        Control(
+            InitializeId,
+            new
             {
-                writer.WriteStringValue(system.Reveal());
+                subtype = "initialize",
+                systemPrompt = system is null ? Array.Empty<string>() : [system.Reveal()],
+                jsonSchema = schema is null ? null : new RawJson(schema.Reveal()),
             }
+        );
 
-            writer.WriteEndArray();
-            if (schema is not null)
-            {
-                writer.WritePropertyName("jsonSchema");
-                writer.WriteRawValue(schema.Reveal());
-            }
-
-            writer.WriteEndObject();
-        });
-
-    public ClaudeInput SetModel(string model) =>
-        Line(writer =>
-        {
-            writer.WriteString("type", "control_request");
-            writer.WriteString("request_id", SetModelId);
-            writer.WriteStartObject("request");
-            writer.WriteString("subtype", "set_model");
-            writer.WriteString("model", model);
-            writer.WriteEndObject();
-        });
+    public ClaudeInput SetModel(string model) => Control(SetModelId, new { subtype = "set_model", model });
 
     /// <summary>Sets everything of the caller for a turn besides words. Each setting stays, so all are written each time.</summary>
     public ClaudeInput ApplySettings(TurnSettings settings) =>
-        Line(writer =>
-        {
-            writer.WriteString("type", "control_request");
-            writer.WriteString("request_id", ApplySettingsId);
-            writer.WriteStartObject("request");
-            writer.WriteString("subtype", "apply_flag_settings");
-            writer.WriteStartObject("settings");
-            writer.WriteString("effortLevel", settings.Effort?.WireName());
-            writer.WriteStartObject("env");
-            writer.WriteString("CLAUDE_CODE_MAX_OUTPUT_TOKENS", settings.MaxOutputTokens.ToString(CultureInfo.InvariantCulture));
-            writer.WriteString("CLAUDE_CODE_EXTRA_BODY", settings.ExtraBody);
-            writer.WriteEndObject();
-            writer.WriteEndObject();
-            writer.WriteEndObject();
-        });
+        Control(
+            ApplySettingsId,
+            new
+            {
+                subtype = "apply_flag_settings",
+                settings = new Dictionary<string, object?>(StringComparer.Ordinal)
+                {
+                    ["effortLevel"] = settings.Effort?.WireName(),
+                    ["env"] = new
+                    {
+                        CLAUDE_CODE_MAX_OUTPUT_TOKENS = settings.MaxOutputTokens.ToString(CultureInfo.InvariantCulture),
+                        CLAUDE_CODE_EXTRA_BODY = settings.ExtraBody,
+                    },
+                },
+            }
+        );
 
     /// <summary>Asks for an <c>init</c> frame without a call to the API. Never before <see cref="Initialize"/>.</summary>
     public ClaudeInput AskForInit() =>
-        Line(writer =>
-        {
-            writer.WriteString("type", "user");
-            writer.WriteBoolean("shouldQuery", false);
-            writer.WriteStartObject("message");
-            writer.WriteString("role", "user");
-            writer.WriteStartArray("content");
-            writer.WriteEndArray();
-            writer.WriteEndObject();
-        });
+        Line(
+            new
+            {
+                type = "user",
+                shouldQuery = false,
+                message = new { role = "user", content = Array.Empty<object>() },
+            }
+        );
 
     /// <summary>
     /// The turn to answer; <c>client_composed</c> has it delivered as written, without <c>@path</c> or <c>/command</c>. A frame with an id
@@ -102,37 +77,23 @@ internal sealed class ClaudeInput
     public ClaudeInput PastPrompt(ChatMessage turn, Guid id) => UserTurn(turn, id, query: false);
 
     /// <summary>Takes a user's turn back, with everything after it.</summary>
-    public ClaudeInput Rewind(Guid id) =>
-        Line(writer =>
-        {
-            writer.WriteString("type", "control_request");
-            writer.WriteString("request_id", RewindId);
-            writer.WriteStartObject("request");
-            writer.WriteString("subtype", "rewind_conversation");
-            writer.WriteString("target_message_uuid", id);
-            writer.WriteEndObject();
-        });
+    public ClaudeInput Rewind(Guid id) => Control(RewindId, new { subtype = "rewind_conversation", target_message_uuid = id });
 
     public ClaudeInput PastAnswer(ChatMessage turn) =>
-        Line(writer =>
-        {
-            writer.WriteString("type", "assistant");
-            writer.WriteStartObject("message");
-            writer.WriteString("role", "assistant");
-            if (SplitNoContent(turn) is { } parts)
+        Line(
+            new Dictionary<string, object?>(StringComparer.Ordinal)
             {
-                WriteTexts(writer, parts);
+                ["type"] = "assistant",
+                ["message"] = new
+                {
+                    role = "assistant",
+                    content = SplitNoContent(turn) is { } parts ? parts.Select(Text) : Blocks(turn.Content, listsResults: false),
+                },
+                ["uuid"] = Guid.NewGuid(),
+                ["session_id"] = string.Empty,
+                ["parent_tool_use_id"] = null,
             }
-            else
-            {
-                WriteBlocks(writer, turn.Content, listsResults: false);
-            }
-
-            writer.WriteEndObject();
-            writer.WriteString("uuid", Guid.NewGuid());
-            writer.WriteString("session_id", string.Empty);
-            writer.WriteNull("parent_tool_use_id");
-        });
+        );
 
     /// <summary>The blocks of an earlier answer that Claude Code would drop if it came in one; null for any other answer.</summary>
     public static IReadOnlyList<string>? SplitNoContent(ChatMessage turn)
@@ -159,164 +120,99 @@ internal sealed class ClaudeInput
     public const string ApplySettingsId = "apply_settings";
 
     private ClaudeInput UserTurn(ChatMessage turn, Guid id, bool query, bool listsResults = false) =>
-        Line(writer =>
-        {
-            writer.WriteString("type", "user");
-            writer.WriteString("uuid", id);
-            writer.WriteBoolean("client_composed", true);
-            if (!query)
+        Line(
+            new
             {
-                writer.WriteBoolean("shouldQuery", false);
+                type = "user",
+                uuid = id,
+                client_composed = true,
+                shouldQuery = query ? (bool?)null : false,
+                message = new { role = "user", content = Content(turn.Content, listsResults) },
             }
+        );
 
-            writer.WriteStartObject("message");
-            writer.WriteString("role", "user");
-            if (turn.Content is [TextBlock only])
+    /// <summary>A single text as it is, everything else as a list.</summary>
+    private static object Content(IReadOnlyList<ContentBlock> blocks, bool listsResults) =>
+        blocks is [TextBlock only] ? only.Text.Reveal() : Blocks(blocks, listsResults);
+
+    private static IEnumerable<object> Blocks(IReadOnlyList<ContentBlock> blocks, bool listsResults) =>
+        blocks.Select(block =>
+            block switch
             {
-                writer.WriteString("content", only.Text.Reveal());
+                TextBlock words => Text(words.Text.Reveal()),
+                ImageBlock image => new { type = "image", source = Base64(image.MediaType, image.Reveal()) },
+                ImageLink link => new { type = "image", source = new { type = "url", url = link.Reveal() } },
+                DocumentBlock document => Document(document),
+                ToolCallBlock { Call: var call } => new
+                {
+                    type = "tool_use",
+                    id = call.Id,
+                    name = call.Name,
+                    input = new RawJson(call.RevealInput()),
+                },
+                ToolResultBlock result => Result(result, listsResults),
+                _ => throw new ArgumentException($"A {block.GetType().Name} can't be sent.", nameof(blocks)),
             }
-            else
+        );
+
+    private static object Text(string text) => new { type = "text", text };
+
+    private static object Base64(string mediaType, string data) =>
+        new
+        {
+            type = "base64",
+            media_type = mediaType,
+            data,
+        };
+
+    private static object Document(DocumentBlock document) =>
+        new
+        {
+            type = "document",
+            source = document.Source switch
             {
-                WriteBlocks(writer, turn.Content, listsResults);
-            }
-
-            writer.WriteEndObject();
-        });
-
-    private static void WriteTexts(Utf8JsonWriter writer, IReadOnlyList<string> texts)
-    {
-        writer.WriteStartArray("content");
-        foreach (var part in texts)
-        {
-            writer.WriteStartObject();
-            writer.WriteString("type", "text");
-            writer.WriteString("text", part);
-            writer.WriteEndObject();
-        }
-
-        writer.WriteEndArray();
-    }
-
-    private static void WriteBlocks(Utf8JsonWriter writer, IReadOnlyList<ContentBlock> blocks, bool listsResults)
-    {
-        writer.WriteStartArray("content");
-        foreach (var block in blocks)
-        {
-            writer.WriteStartObject();
-            switch (block)
-            {
-                case TextBlock words:
-                    writer.WriteString("type", "text");
-                    writer.WriteString("text", words.Text.Reveal());
-                    break;
-                case ImageBlock image:
-                    writer.WriteString("type", "image");
-                    writer.WriteStartObject("source");
-                    writer.WriteString("type", "base64");
-                    writer.WriteString("media_type", image.MediaType);
-                    writer.WriteString("data", image.Reveal());
-                    writer.WriteEndObject();
-                    break;
-                case ImageLink link:
-                    writer.WriteString("type", "image");
-                    writer.WriteStartObject("source");
-                    writer.WriteString("type", "url");
-                    writer.WriteString("url", link.Reveal());
-                    writer.WriteEndObject();
-                    break;
-                case DocumentBlock document:
-                    WriteDocument(writer, document);
-                    break;
-                case ToolCallBlock { Call: var call }:
-                    writer.WriteString("type", "tool_use");
-                    writer.WriteString("id", call.Id);
-                    writer.WriteString("name", call.Name);
-                    writer.WritePropertyName("input");
-                    writer.WriteRawValue(call.RevealInput());
-                    break;
-                case ToolResultBlock result:
-                    WriteResult(writer, result, listsResults);
-                    break;
-                default:
-                    throw new ArgumentException($"A {block.GetType().Name} can't be sent.", nameof(blocks));
-            }
-
-            writer.WriteEndObject();
-        }
-
-        writer.WriteEndArray();
-    }
-
-    private static void WriteDocument(Utf8JsonWriter writer, DocumentBlock document)
-    {
-        writer.WriteString("type", "document");
-        writer.WriteStartObject("source");
-        switch (document.Source)
-        {
-            case PdfSource pdf:
-                writer.WriteString("type", "base64");
-                writer.WriteString("media_type", "application/pdf");
-                writer.WriteString("data", pdf.Reveal());
-                break;
-            case TextSource text:
-                writer.WriteString("type", "text");
-                writer.WriteString("media_type", "text/plain");
-                writer.WriteString("data", text.Text.Reveal());
-                break;
-            case PartsSource parts:
-                writer.WriteString("type", "content");
-                WriteTexts(writer, [.. parts.Parts.Select(part => part.Reveal())]);
-                break;
-            default:
-                throw new ArgumentException($"A {document.Source.GetType().Name} can't be sent.", nameof(document));
-        }
-
-        writer.WriteEndObject();
-        if (document.Title is { } title)
-        {
-            writer.WriteString("title", title.Reveal());
-        }
-
-        if (document.Context is { } context)
-        {
-            writer.WriteString("context", context.Reveal());
-        }
-
-        if (document.HasCitations)
-        {
-            writer.WriteStartObject("citations");
-            writer.WriteBoolean("enabled", true);
-            writer.WriteEndObject();
-        }
-    }
+                PdfSource pdf => Base64("application/pdf", pdf.Reveal()),
+                TextSource text => new
+                {
+                    type = "text",
+                    media_type = "text/plain",
+                    data = text.Text.Reveal(),
+                },
+                PartsSource parts => new { type = "content", content = parts.Parts.Select(part => Text(part.Reveal())) },
+                _ => throw new ArgumentException($"A {document.Source.GetType().Name} can't be sent.", nameof(document)),
+            },
+            title = document.Title?.Reveal(),
+            context = document.Context?.Reveal(),
+            citations = document.HasCitations ? new { enabled = true } : null,
+        };
 
     /// <summary>With <paramref name="isList"/> a single text is written as a list, too.</summary>
-    private static void WriteResult(Utf8JsonWriter writer, ToolResultBlock result, bool isList)
-    {
-        writer.WriteString("type", "tool_result");
-        writer.WriteString("tool_use_id", result.CallId);
-        if (result.Content is [TextBlock only] && !isList)
+    private static object Result(ToolResultBlock result, bool isList) =>
+        new
         {
-            writer.WriteString("content", only.Text.Reveal());
-        }
-        else if (result.Content.Count > 0)
-        {
-            WriteBlocks(writer, result.Content, listsResults: false);
-        }
+            type = "tool_result",
+            tool_use_id = result.CallId,
+            content = result.Content.Count == 0 ? null
+            : isList ? Blocks(result.Content, listsResults: false)
+            : Content(result.Content, listsResults: false),
+            is_error = result.IsError,
+        };
 
-        if (result.IsError is { } isError)
-        {
-            writer.WriteBoolean("is_error", isError);
-        }
-    }
+    private ClaudeInput Control(string id, object request) =>
+        Line(
+            new
+            {
+                type = "control_request",
+                request_id = id,
+                request,
+            }
+        );
 
-    private ClaudeInput Line(Action<Utf8JsonWriter> write)
+    private ClaudeInput Line(object frame)
     {
-        using (var writer = new Utf8JsonWriter(_buffer, Options))
+        using (var writer = new Utf8JsonWriter(_buffer, WriterOptions))
         {
-            writer.WriteStartObject();
-            write(writer);
-            writer.WriteEndObject();
+            JsonSerializer.Serialize(writer, frame, ClaudeJson.Options);
         }
 
         _buffer.Write("\n"u8);

@@ -1,8 +1,4 @@
-using System.Buffers;
-using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
-using System.Text.Unicode;
 using Relay.Domain.Completions;
 using Relay.Infrastructure.ApiGate;
 
@@ -29,10 +25,6 @@ internal sealed record ExtraBody(
     string? Format = null
 )
 {
-    private const int RoomForFields = 4096;
-
-    private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.Create(UnicodeRanges.All) };
-
     /// <summary>No field.</summary>
     public static ExtraBody None { get; } = new(ModelParameters.None, [], null, ClearsContextManagement: false);
 
@@ -88,96 +80,30 @@ internal sealed record ExtraBody(
     }
 
     /// <summary>The fields as JSON; empty for none, which removes earlier ones.</summary>
-    public string ToJson()
-    {
-        if (!Names.Any())
-        {
-            return string.Empty;
-        }
-
-        // Enough for all but a rare one: a buffer that grows is copied each time.
-        var bytes = new ArrayBufferWriter<byte>(RoomForFields + ((int)(Tools?.Utf8Bytes ?? 0) + (Format?.Length ?? 0)) * 5 / 4);
-        using (var writer = new Utf8JsonWriter(bytes, Options))
-        {
-            writer.WriteStartObject();
-            Write(writer);
-            writer.WriteEndObject();
-        }
-
-        return Encoding.UTF8.GetString(bytes.WrittenSpan);
-    }
+    public string ToJson() => Names.Any() ? JsonSerializer.Serialize(Fields(), ClaudeJson.Options) : string.Empty;
 
     /// <inheritdoc/>
     public override string ToString() => $"ExtraBody {{ {string.Join(", ", Names)} }}";
 
-    private void Write(Utf8JsonWriter writer)
-    {
-        if (Parameters.Temperature is { } temperature)
+    private object Fields() =>
+        new
         {
-            writer.WriteNumber("temperature", temperature);
-        }
-
-        if (Parameters.TopP is { } topP)
-        {
-            writer.WriteNumber("top_p", topP);
-        }
-
-        if (Parameters.TopK is { } topK)
-        {
-            writer.WriteNumber("top_k", topK);
-        }
-
-        if (StopSequences.Count > 0)
-        {
-            writer.WriteStartArray("stop_sequences");
-            foreach (var sequence in StopSequences)
-            {
-                writer.WriteStringValue(sequence);
-            }
-
-            writer.WriteEndArray();
-        }
-
-        if (Thinking is { } thinking)
-        {
-            writer.WriteStartObject("thinking");
-            writer.WriteString("type", thinking.Type);
-            if (thinking.BudgetTokens is { } budget)
-            {
-                writer.WriteNumber("budget_tokens", budget);
-            }
-
-            if (thinking.Display is { } display)
-            {
-                writer.WriteString("display", display);
-            }
-
-            writer.WriteEndObject();
-        }
-
-        if (ClearsContextManagement)
-        {
-            writer.WriteStartObject("context_management");
-            writer.WriteStartArray("edits");
-            writer.WriteEndArray();
-            writer.WriteEndObject();
-        }
-
-        if (Tools is { } tools)
-        {
-            ToolFields.Write(writer, tools);
-        }
-
-        if (Format is { } format)
-        {
+            temperature = Parameters.Temperature,
+            top_p = Parameters.TopP,
+            top_k = Parameters.TopK,
+            stop_sequences = StopSequences.Count > 0 ? StopSequences : null,
+            thinking = Thinking is { } thinking
+                ? new
+                {
+                    type = thinking.Type,
+                    budget_tokens = thinking.BudgetTokens,
+                    display = thinking.Display,
+                }
+                : null,
+            context_management = ClearsContextManagement ? new { edits = Array.Empty<object>() } : null,
+            tools = Tools is null ? null : ToolFields.ToolsOf(Tools),
+            tool_choice = Tools is null ? null : ToolFields.ChoiceOf(Tools),
             // Claude Code puts its effort beside it.
-            writer.WriteStartObject("output_config");
-            writer.WriteStartObject("format");
-            writer.WriteString("type", "json_schema");
-            writer.WritePropertyName("schema");
-            writer.WriteRawValue(format);
-            writer.WriteEndObject();
-            writer.WriteEndObject();
-        }
-    }
+            output_config = Format is null ? null : new { format = new { type = "json_schema", schema = new RawJson(Format) } },
+        };
 }

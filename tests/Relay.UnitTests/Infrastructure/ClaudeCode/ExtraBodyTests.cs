@@ -54,6 +54,14 @@ public sealed class ExtraBodyTests
         everything.ToString().Should().NotContain("0.5");
     }
 
+    [Fact]
+    public void A_schema_nests_as_deep_as_a_body_may()
+    {
+        var schema = string.Concat(Enumerable.Repeat("{\"a\":", 64)) + "1" + new string('}', 64);
+
+        (ExtraBody.None with { Format = schema }).ToJson().Should().Contain(schema);
+    }
+
     [Theory]
     [InlineData(
         """{"type":"object","properties":{"a":{"type":"string"}}}""",
