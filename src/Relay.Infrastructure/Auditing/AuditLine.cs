@@ -1,8 +1,7 @@
-using System.Buffers;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Relay.Application.Auditing;
-using Relay.Domain.Completions;
 using Relay.Domain.Keys;
 
 namespace Relay.Infrastructure.Auditing;
@@ -10,143 +9,66 @@ namespace Relay.Infrastructure.Auditing;
 /// <summary>An audit entry as one line of JSON.</summary>
 internal static class AuditLine
 {
-    /// <summary>
-    /// The line's bytes, with its line feed. Every character that is not plain ASCII is escaped, so that the line is safe in any terminal.
-    /// </summary>
-    public static ReadOnlyMemory<byte> Format(DateTimeOffset at, AuditEntry entry)
-    {
-        var buffer = new ArrayBufferWriter<byte>(512);
-        using (var writer = new Utf8JsonWriter(buffer))
-        {
-            Write(writer, at, entry);
-        }
+    /// <summary>Every character that is not plain ASCII is escaped, so that the line is safe in any terminal.</summary>
+    private static readonly JsonSerializerOptions Json = new() { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
 
-        buffer.Write("\n"u8);
-        return buffer.WrittenMemory;
-    }
+    /// <summary>The line's bytes, with its line feed.</summary>
+    public static ReadOnlyMemory<byte> Format(DateTimeOffset at, AuditEntry entry) => Encoding.ASCII.GetBytes(Text(at, entry) + "\n");
 
-    public static string Text(DateTimeOffset at, AuditEntry entry) => Encoding.UTF8.GetString(Format(at, entry).Span).TrimEnd('\n');
-
-    private static void Write(Utf8JsonWriter writer, DateTimeOffset at, AuditEntry entry)
-    {
-        writer.WriteStartObject();
-        writer.WriteString("time", at.UtcDateTime);
-        writer.WriteString("action", entry.Action);
-        Write(writer, "request_id", entry.RequestId);
-        Write(writer, "trace_id", entry.TraceId);
-        Write(writer, "key_id", entry.KeyId);
-        Write(writer, "key_label", entry.KeyLabel);
-        Write(writer, "route", entry.Route);
-        Write(writer, "model", entry.Model);
-        Write(writer, "status", entry.Status);
-        Write(writer, "error", entry.Error);
-        Write(writer, "host", entry.Host);
-        Write(writer, "queue_ms", entry.Queue);
-        Write(writer, "first_token_ms", entry.FirstToken);
-        Write(writer, "total_ms", entry.Total);
-        WriteUsage(writer, entry.Usage);
-        if (entry.CostUsd is { } cost)
-        {
-            writer.WriteNumber("cost_usd", cost);
-        }
-
-        Write(writer, "request_bytes", entry.RequestBytes);
-        Write(writer, "tools", entry.Tools);
-        Write(writer, "tool_calls", entry.ToolCalls);
-        Write(writer, "count", entry.Count);
-        Write(writer, "detail", entry.Detail);
-        Write(writer, "by", entry.By);
-        WriteKey(writer, "before", entry.Before);
-        WriteKey(writer, "after", entry.After);
-        writer.WriteEndObject();
-    }
-
-    private static void WriteUsage(Utf8JsonWriter writer, TokenUsage? usage)
-    {
-        if (usage is not null)
-        {
-            writer.WriteNumber("input_tokens", usage.InputTokens);
-            writer.WriteNumber("output_tokens", usage.OutputTokens);
-            writer.WriteNumber("cache_creation_input_tokens", usage.CacheCreationInputTokens);
-            writer.WriteNumber("cache_read_input_tokens", usage.CacheReadInputTokens);
-        }
-    }
+    public static string Text(DateTimeOffset at, AuditEntry entry) =>
+        JsonSerializer.Serialize(
+            new
+            {
+                time = at.UtcDateTime,
+                action = entry.Action,
+                request_id = entry.RequestId,
+                trace_id = entry.TraceId,
+                key_id = entry.KeyId,
+                key_label = entry.KeyLabel,
+                route = entry.Route,
+                model = entry.Model,
+                status = entry.Status,
+                error = entry.Error,
+                host = entry.Host,
+                queue_ms = Milliseconds(entry.Queue),
+                first_token_ms = Milliseconds(entry.FirstToken),
+                total_ms = Milliseconds(entry.Total),
+                input_tokens = entry.Usage?.InputTokens,
+                output_tokens = entry.Usage?.OutputTokens,
+                cache_creation_input_tokens = entry.Usage?.CacheCreationInputTokens,
+                cache_read_input_tokens = entry.Usage?.CacheReadInputTokens,
+                cost_usd = entry.CostUsd,
+                request_bytes = entry.RequestBytes,
+                tools = entry.Tools,
+                tool_calls = entry.ToolCalls,
+                count = entry.Count,
+                detail = entry.Detail,
+                by = entry.By,
+                before = Describe(entry.Before),
+                after = Describe(entry.After),
+            },
+            Json
+        );
 
     /// <summary>A key without its hashes.</summary>
-    private static void WriteKey(Utf8JsonWriter writer, string name, ApiKey? key)
-    {
-        if (key is null)
-        {
-            return;
-        }
-
-        writer.WriteStartObject(name);
-        writer.WriteString("prefix", key.Prefix);
-        writer.WriteString("created_at", key.CreatedAt.UtcDateTime);
-        Write(writer, "expires_at", key.ExpiresAt);
-        Write(writer, "revoked_at", key.RevokedAt);
-        WriteNames(writer, "scopes", key.Scopes.ToNames());
-        if (!key.AllowsTools)
-        {
-            writer.WriteBoolean("no_tools", true);
-        }
-
-        WriteNames(writer, "models", key.Models?.Select(model => model.Value));
-        Write(writer, "rpm", key.Limits.RequestsPerMinute);
-        Write(writer, "daily", key.Limits.RequestsPerDay);
-        Write(writer, "concurrency", key.Limits.Concurrency);
-        if (key.Limits.UsdPerDay is { } usd)
-        {
-            writer.WriteNumber("usd_per_day", usd);
-        }
-
-        Write(writer, "old_secret_until", key.OldSecrets.Count == 0 ? null : key.OldSecrets.Max(old => old.Until));
-        writer.WriteEndObject();
-    }
-
-    private static void WriteNames(Utf8JsonWriter writer, string name, IEnumerable<string>? values)
-    {
-        if (values is not null)
-        {
-            writer.WriteStartArray(name);
-            foreach (var value in values)
+    private static object? Describe(ApiKey? key) =>
+        key is null
+            ? null
+            : new
             {
-                writer.WriteStringValue(value);
-            }
+                prefix = key.Prefix,
+                created_at = key.CreatedAt.UtcDateTime,
+                expires_at = key.ExpiresAt?.UtcDateTime,
+                revoked_at = key.RevokedAt?.UtcDateTime,
+                scopes = key.Scopes.ToNames(),
+                no_tools = key.AllowsTools ? (bool?)null : true,
+                models = key.Models?.Select(model => model.Value),
+                rpm = key.Limits.RequestsPerMinute,
+                daily = key.Limits.RequestsPerDay,
+                concurrency = key.Limits.Concurrency,
+                usd_per_day = key.Limits.UsdPerDay,
+                old_secret_until = key.OldSecrets.Count == 0 ? null : (DateTime?)key.OldSecrets.Max(old => old.Until).UtcDateTime,
+            };
 
-            writer.WriteEndArray();
-        }
-    }
-
-    private static void Write(Utf8JsonWriter writer, string name, string? value)
-    {
-        if (value is not null)
-        {
-            writer.WriteString(name, value);
-        }
-    }
-
-    private static void Write(Utf8JsonWriter writer, string name, long? value)
-    {
-        if (value is { } number)
-        {
-            writer.WriteNumber(name, number);
-        }
-    }
-
-    private static void Write(Utf8JsonWriter writer, string name, TimeSpan? value)
-    {
-        if (value is { } time)
-        {
-            writer.WriteNumber(name, Math.Round(time.TotalMilliseconds, 1));
-        }
-    }
-
-    private static void Write(Utf8JsonWriter writer, string name, DateTimeOffset? value)
-    {
-        if (value is { } time)
-        {
-            writer.WriteString(name, time.UtcDateTime);
-        }
-    }
+    private static double? Milliseconds(TimeSpan? time) => time is { } known ? Math.Round(known.TotalMilliseconds, 1) : null;
 }
