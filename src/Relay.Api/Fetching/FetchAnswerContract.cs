@@ -2,10 +2,12 @@ using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Relay.Api.OpenApi;
+using Relay.Application.Fetching;
+using Relay.Domain.Fetching;
 
 namespace Relay.Api.Fetching;
 
-/// <summary>A page. <see cref="FetchAnswer"/> writes it.</summary>
+/// <summary>A page.</summary>
 /// <param name="Ok">Always true.</param>
 /// <param name="Status">The status of the site's answer. A 404 of the site is an answer, too.</param>
 /// <param name="FinalUrl">The address of the page after all redirects.</param>
@@ -52,9 +54,9 @@ internal sealed record FetchAnswerContract(
     [property: Range(100, 599)] int Status,
     string FinalUrl,
     bool Truncated,
-    string? Html,
-    string? Text,
-    string? Markdown,
+    [property: JsonConverter(typeof(Utf8TextConverter)), Keywords("""{"type":"string"}""", Alone = true)] ReadOnlyMemory<byte>? Html,
+    [property: JsonConverter(typeof(Utf8TextConverter)), Keywords("""{"type":"string"}""", Alone = true)] ReadOnlyMemory<byte>? Text,
+    [property: JsonConverter(typeof(Utf8TextConverter)), Keywords("""{"type":"string"}""", Alone = true)] ReadOnlyMemory<byte>? Markdown,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? ContentType,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Charset,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Title,
@@ -74,7 +76,51 @@ internal sealed record FetchAnswerContract(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] long? NextOffset,
     long Bytes,
     long DurationMs
-);
+)
+{
+    public static FetchAnswerContract Of(FetchedPage page, PageFormat format, TimeSpan duration)
+    {
+        var (reply, content, metadata) = (page.Reply, page.Page, page.Page.Metadata);
+        ReadOnlyMemory<byte>? In(PageFormat wanted) => format == wanted ? content.Content : (ReadOnlyMemory<byte>?)null;
+        return new FetchAnswerContract(
+            true,
+            reply.Status,
+            reply.Document.Url.AbsoluteUri,
+            content.IsTruncated,
+            In(PageFormat.Html),
+            In(PageFormat.Text),
+            In(PageFormat.Markdown),
+            reply.ContentType,
+            content.Charset,
+            metadata.Title,
+            metadata.Description,
+            metadata.Language,
+            metadata.Canonical,
+            metadata.JsonLd,
+            metadata.JsonLdOmitted > 0 ? metadata.JsonLdOmitted : null,
+            content.Pages,
+            [.. metadata.OpenGraph.Select(property => new OpenGraphProperty(property.Key, property.Value))],
+            content.NeedsScripts is not null,
+            content.NeedsScripts is { } need ? NameOf(need) : null,
+            content.NeedsScripts is null ? null : [.. content.Data.Select(data => new PageData(data.Key, data.Value))],
+            [.. reply.Redirects.Select(redirect => new PageRedirect(redirect.Url.AbsoluteUri, redirect.Status))],
+            reply.RefreshUrl?.AbsoluteUri,
+            content.TotalChars,
+            content.NextOffset,
+            reply.Document.Body.Length,
+            (long)duration.TotalMilliseconds
+        );
+    }
+
+    private static string NameOf(ScriptNeed need) =>
+        need switch
+        {
+            ScriptNeed.Noscript => "noscript",
+            ScriptNeed.EmptyRoot => "empty_root",
+            ScriptNeed.NoText => "no_text",
+            _ => throw new ArgumentOutOfRangeException(nameof(need), need, "Not a reason."),
+        };
+}
 
 /// <summary>An Open Graph property.</summary>
 /// <param name="Name">The name after <c>og:</c>.</param>

@@ -78,7 +78,7 @@ internal sealed class FetchController(IMediator mediator, IOptions<ServerOptions
         var answer = new ArrayBufferWriter<byte>(page.Page.Content.Length + 4096);
         using (var writer = new Utf8JsonWriter(answer, WriterOptions))
         {
-            FetchAnswer.Write(writer, page, format, duration);
+            JsonSerializer.Serialize(writer, FetchAnswerContract.Of(page, format, duration), JsonContract.Options);
         }
 
         return answer.WrittenMemory;

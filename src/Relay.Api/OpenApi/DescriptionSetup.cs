@@ -29,7 +29,9 @@ internal static class DescriptionSetup
             {
                 options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
                 options.CreateSchemaReferenceId = type =>
-                    type.Type == typeof(System.Text.Json.JsonElement) ? null : OpenApiOptions.CreateDefaultSchemaReferenceId(type);
+                    type.Type == typeof(System.Text.Json.JsonElement) || type.Type == typeof(ReadOnlyMemory<byte>?)
+                        ? null
+                        : OpenApiOptions.CreateDefaultSchemaReferenceId(type);
                 options.AddSchemaTransformer<ContractSchemas>();
                 options.AddOperationTransformer<AnswerTransformer>();
                 options.AddDocumentTransformer(
