@@ -187,7 +187,7 @@ public sealed class FleetTests(FleetTests.ThreeRelays three) : IClassFixture<Fle
     [Fact(Timeout = 300_000)]
     public async Task A_relay_that_is_killed_in_the_middle_gives_its_leases_back_and_nothing_is_asked_or_charged_twice()
     {
-        const int places = 12;
+        const int places = 6;
         var key = await Fleet.MintAsync("bereft", "--concurrency", $"{places}");
         var mark = Mark("endless");
         var running = Enumerable.Range(0, places).Select(number => AskAsync(key, $"{mark} {number}")).ToList();
@@ -364,7 +364,7 @@ public sealed class FleetTests(FleetTests.ThreeRelays three) : IClassFixture<Fle
                             ("QUEUE_LIMIT", "1000"),
                             ("QUEUE_TIMEOUT", "5m"),
                             ("WARM_PROCESSES", "0"),
-                            ("WARM_PROFILES", "0"),
+                            ("WARM_PROFILES", "2"),
                             ("IDLE_TIMEOUT", "5m"),
                             ("REQ_TIMEOUT", "5m"),
                             .. settings,

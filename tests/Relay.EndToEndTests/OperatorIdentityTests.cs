@@ -58,7 +58,7 @@ public sealed class OperatorIdentityTests : IAsyncLifetime
         _api.Requests[^1].Headers["Authorization"].Should().Be($"Bearer {_accounts.AccessToken}");
     }
 
-    [Theory, MemberData(nameof(RelayPerSandbox.Modes), MemberType = typeof(RelayPerSandbox))]
+    [Theory, MemberData(nameof(RelayPerSandbox.JailedUnlessAll), MemberType = typeof(RelayPerSandbox))]
     public async Task The_address_in_a_profile_alone_stays_out_of_prompts(string sandbox)
     {
         _home.LogIn();

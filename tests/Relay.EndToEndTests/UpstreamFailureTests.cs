@@ -344,8 +344,9 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
         internal Task<(RelayProgram Relay, string Key)> ImpatientAsync() =>
             StartedAsync("impatient", ("REQ_TIMEOUT", "6900ms"), ("WARM_PROCESSES", "1"));
 
-        /// <summary>Gives up after 3 s of silence.</summary>
-        internal Task<(RelayProgram Relay, string Key)> ListeningAsync() => StartedAsync("listening", ("IDLE_TIMEOUT", "3s"));
+        /// <summary>Gives up after 3 s of silence, in which the start of a process has no place either.</summary>
+        internal Task<(RelayProgram Relay, string Key)> ListeningAsync() =>
+            StartedAsync("listening", ("IDLE_TIMEOUT", "3s"), ("WARM_PROCESSES", "1"));
 
         /// <summary>Has the default time, so that a retry the relay must prevent would fit.</summary>
         internal Task<(RelayProgram Relay, string Key)> PatientAsync() => StartedAsync("patient");
