@@ -77,33 +77,16 @@ internal sealed class RedisQuotaStore : IQuotaStore
         CancellationToken cancellationToken
     )
     {
-        var (names, member, row) = (
-            _link.Names,
-            RedisNames.MemberOf(charge.KeyId, charge.Bucket),
-            RedisNames.RowOf(charge.Bucket, model?.Value)
-        );
-        var (day, cost, tokens) = (RedisNames.ToNumber(charge.Day), MicroUsd.From(costUsd), spending.Usage);
-        RedisValue[] numbers =
-        [
-            cost,
+        var tokens = spending.Usage;
+        Post(
+            RedisScripts.Settle,
+            charge,
+            model,
+            MicroUsd.From(costUsd),
             tokens?.InputTokens ?? 0,
             tokens?.OutputTokens ?? 0,
             tokens?.CacheCreationInputTokens ?? 0,
-            tokens?.CacheReadInputTokens ?? 0,
-        ];
-        _outbox.Post(database =>
-            database.ScriptEvaluateAsync(
-                RedisScripts.Settle,
-                [
-                    names.Counters(member),
-                    names.Totals(charge.Bucket),
-                    names.Relays,
-                    names.Usage(day, charge.KeyId),
-                    names.KeysOfDay(day),
-                    names.Open,
-                ],
-                [_link.Clock, charge.Id, member, charge.KeyId, row, names.Channel, .. numbers]
-            )
+            tokens?.CacheReadInputTokens ?? 0
         );
         return ValueTask.CompletedTask;
     }
@@ -325,15 +308,16 @@ internal sealed class RedisQuotaStore : IQuotaStore
             _refusals.TryRemove(known, out _);
         }
 
-        var (names, member, row) = (
-            _link.Names,
-            RedisNames.MemberOf(charge.KeyId, charge.Bucket),
-            RedisNames.RowOf(charge.Bucket, model?.Value)
-        );
-        var day = RedisNames.ToNumber(charge.Day);
+        Post(RedisScripts.GiveBack, charge, model);
+    }
+
+    /// <summary>Has the outbox send the end of a charge.</summary>
+    private void Post(string script, QuotaCharge charge, ModelName? model, params RedisValue[] numbers)
+    {
+        var (names, member, day) = (_link.Names, RedisNames.MemberOf(charge.KeyId, charge.Bucket), RedisNames.ToNumber(charge.Day));
         _outbox.Post(database =>
             database.ScriptEvaluateAsync(
-                RedisScripts.GiveBack,
+                script,
                 [
                     names.Counters(member),
                     names.Totals(charge.Bucket),
@@ -342,7 +326,7 @@ internal sealed class RedisQuotaStore : IQuotaStore
                     names.KeysOfDay(day),
                     names.Open,
                 ],
-                [_link.Clock, charge.Id, member, charge.KeyId, row, names.Channel]
+                [_link.Clock, charge.Id, member, charge.KeyId, RedisNames.RowOf(charge.Bucket, model?.Value), names.Channel, .. numbers]
             )
         );
     }

@@ -62,6 +62,6 @@ internal sealed class DashboardController(IMediator mediator) : ControllerBase
         {
             { Count: 0 } => DefaultDays,
             { Count: 1 } given when int.TryParse(given[0], NumberStyles.None, CultureInfo.InvariantCulture, out var days) => days,
-            _ => RelayError.Invalid("days", $"'days' is a whole number from 1 to {GetUsageQuery.MaxDays}."),
+            _ => RelayError.Invalid("days", GetUsageQuery.DaysProblem),
         };
 }

@@ -2,7 +2,6 @@ using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using Relay.Api.Completions;
 using Relay.Api.OpenApi;
-using Relay.Domain.Models;
 
 namespace Relay.Api.OpenAi;
 
@@ -11,12 +10,8 @@ namespace Relay.Api.OpenAi;
 /// and stop texts have an effect. Fields that are unknown or have no effect are taken, and named in <c>X-Relay-Ignored</c>.
 /// </summary>
 [LenientContract]
-internal sealed record ChatCompletionRequest
+internal sealed record ChatCompletionRequest : OpenAiFields
 {
-    /// <summary>A name of <c>GET /v1/models</c>, or a full id (<c>claude-…</c>) of a family that is on that list.</summary>
-    [StringLength(ModelName.MaxLength), RegularExpression(Patterns.ModelName)]
-    public required string Model { get; init; }
-
     /// <summary>
     /// The conversation, oldest message first. It ends with a message of the user; only empty messages of the assistant may follow.
     /// Several messages of one side in a row are one turn of that side. At most 500 messages, 20 pictures, 1,000 blocks per message
@@ -24,10 +19,6 @@ internal sealed record ChatCompletionRequest
     /// </summary>
     [Keywords(BodyKeywords.SomeUser)]
     public required IReadOnlyList<ChatMessageParam> Messages { get; init; }
-
-    /// <summary>Whether the answer comes as server-sent events while it is made.</summary>
-    [DefaultValue(false)]
-    public bool? Stream { get; init; }
 
     /// <summary>The end of a stream.</summary>
     [OneOf(typeof(ChatStreamSettings))]
@@ -61,21 +52,6 @@ internal sealed record ChatCompletionRequest
     public object? Stop { get; init; }
 
     /// <summary>
-    /// The randomness of the model's words. Claude's greatest temperature is 1. A greater value counts as 1, and is named in
-    /// <c>X-Relay-Ignored</c>.
-    /// </summary>
-    [Range(0d, 2d)]
-    public double? Temperature { get; init; }
-
-    /// <summary>The share of the likeliest words that the model chooses from. When missing, or 1: all.</summary>
-    [Range(0d, 1d)]
-    public double? TopP { get; init; }
-
-    /// <summary>The number of the likeliest words that the model chooses from, as in Anthropic's API. When missing, 0 or -1: all.</summary>
-    [Range(-1, int.MaxValue)]
-    public long? TopK { get; init; }
-
-    /// <summary>
     /// Whether the model thinks before it answers, and most tokens of its thoughts. Thoughts are not passed on. When missing: Claude
     /// Code's own default, but no thoughts beside <c>temperature</c>, <c>top_p</c> and <c>top_k</c>.
     /// </summary>
@@ -94,10 +70,6 @@ internal sealed record ChatCompletionRequest
     [OneOf(typeof(ChatFreeToolChoice), typeof(ChatOneToolChoice), typeof(Nothing))]
     public object? ToolChoice { get; init; }
 
-    /// <summary>Whether one answer may have several calls. True when missing.</summary>
-    [Keywords("""{"enum":[true,false,null,[],{}]}""", Alone = true)]
-    public object? ParallelToolCalls { get; init; }
-
     /// <summary>The older form of <c>tools</c>.</summary>
     [OneOf(typeof(IReadOnlyList<ChatFunction>), typeof(EmptyObject))]
     [Keywords(ToolKeywords.MaxTools)]
@@ -114,10 +86,6 @@ internal sealed record ChatCompletionRequest
     /// <summary>Probabilities are not available.</summary>
     [Keywords("""{"enum":[false,null,[],{}]}""", Alone = true)]
     public object? Logprobs { get; init; }
-
-    /// <summary>Probabilities are not available.</summary>
-    [Keywords("""{"enum":[0,null,[],{}]}""", Alone = true)]
-    public object? TopLogprobs { get; init; }
 
     /// <summary>There is no sound.</summary>
     [Keywords(BodyKeywords.AsksForNothing, Alone = true)]
@@ -155,9 +123,6 @@ internal sealed record ChatCompletionRequest
     /// <summary>Whether OpenAI keeps the answer. No effect here. Named in <c>X-Relay-Ignored</c> unless it asks for the default.</summary>
     public object? Store { get; init; }
 
-    /// <summary>Speed class. No effect here. Named in <c>X-Relay-Ignored</c> unless it asks for the default.</summary>
-    public object? ServiceTier { get; init; }
-
     /// <summary>Id of a user.</summary>
     [NoEffect]
     public object? User { get; init; }
@@ -165,18 +130,6 @@ internal sealed record ChatCompletionRequest
     /// <summary>Data for the records of the API.</summary>
     [NoEffect]
     public object? Metadata { get; init; }
-
-    /// <summary>Id of a user for the safety checks of the API.</summary>
-    [NoEffect]
-    public object? SafetyIdentifier { get; init; }
-
-    /// <summary>Key of OpenAI's prompt cache.</summary>
-    [NoEffect]
-    public object? PromptCacheKey { get; init; }
-
-    /// <summary>Time in OpenAI's prompt cache.</summary>
-    [NoEffect]
-    public object? PromptCacheRetention { get; init; }
 }
 
 /// <summary>The end of a stream.</summary>

@@ -1,8 +1,7 @@
-using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using Relay.Api.Completions;
+using Relay.Api.OpenAi;
 using Relay.Api.OpenApi;
-using Relay.Domain.Models;
 
 namespace Relay.Api.Responses;
 
@@ -11,12 +10,8 @@ namespace Relay.Api.Responses;
 /// are unknown or have no effect are taken, and named in <c>X-Relay-Ignored</c>.
 /// </summary>
 [LenientContract]
-internal sealed record ResponseCreateRequest
+internal sealed record ResponseCreateRequest : OpenAiFields
 {
-    /// <summary>A name of <c>GET /v1/models</c>, or a full id (<c>claude-…</c>) of a family that is on that list.</summary>
-    [StringLength(ModelName.MaxLength), RegularExpression(Patterns.ModelName)]
-    public required string Model { get; init; }
-
     /// <summary>
     /// A text, or a list of items, oldest first: messages, and items of earlier answers, as they came. It ends with a message of the user
     /// or with results of calls. At most 500 messages, 20 pictures, 1,000 blocks per message and 5,000 blocks in all.
@@ -27,10 +22,6 @@ internal sealed record ResponseCreateRequest
 
     /// <summary>The system prompt. Messages of the system or the developer come after it.</summary>
     public string? Instructions { get; init; }
-
-    /// <summary>Whether the answer comes as server-sent events while it is made.</summary>
-    [DefaultValue(false)]
-    public bool? Stream { get; init; }
 
     /// <summary>Ignored.</summary>
     public object? StreamOptions { get; init; }
@@ -46,21 +37,6 @@ internal sealed record ResponseCreateRequest
     /// <summary>Most tokens of the answer. A larger number counts as the operator's <c>MAX_OUTPUT_TOKENS</c> (16,000 by default).</summary>
     [Range(1, long.MaxValue)]
     public long? MaxOutputTokens { get; init; }
-
-    /// <summary>
-    /// The randomness of the model's words. Claude's greatest temperature is 1. A greater value counts as 1, and is named in
-    /// <c>X-Relay-Ignored</c>.
-    /// </summary>
-    [Range(0d, 2d)]
-    public double? Temperature { get; init; }
-
-    /// <summary>The share of the likeliest words that the model chooses from. When missing, or 1: all.</summary>
-    [Range(0d, 1d)]
-    public double? TopP { get; init; }
-
-    /// <summary>The number of the likeliest words that the model chooses from, as in Anthropic's API. When missing, 0 or -1: all.</summary>
-    [Range(-1, int.MaxValue)]
-    public long? TopK { get; init; }
 
     /// <summary>Whether the model thinks before it answers, as in Anthropic's API. When missing: Claude Code's own default.</summary>
     [OneOf(typeof(ThinkingOff), typeof(ThinkingOn))]
@@ -79,10 +55,6 @@ internal sealed record ResponseCreateRequest
     /// </summary>
     [OneOf(typeof(ResponseFreeToolChoice), typeof(ResponseOneToolChoice), typeof(Nothing))]
     public object? ToolChoice { get; init; }
-
-    /// <summary>Whether one answer may have several calls. True when missing.</summary>
-    [Keywords("""{"enum":[true,false,null,[],{}]}""", Alone = true)]
-    public object? ParallelToolCalls { get; init; }
 
     /// <summary>Texts for the caller's records. The answer repeats them.</summary>
     [Keywords("""{"type":["object","null"]}""", Alone = true)]
@@ -113,10 +85,6 @@ internal sealed record ResponseCreateRequest
     [Keywords(BodyKeywords.AsksForNothing, Alone = true)]
     public object? Prompt { get; init; }
 
-    /// <summary>Probabilities are not available.</summary>
-    [Keywords("""{"enum":[0,null,[],{}]}""", Alone = true)]
-    public object? TopLogprobs { get; init; }
-
     /// <summary>Answers are text.</summary>
     [Keywords(BodyKeywords.AsksForNothing, Alone = true)]
     public object? Image { get; init; }
@@ -134,26 +102,11 @@ internal sealed record ResponseCreateRequest
     /// <summary>Too long an input is an error. No effect. Named in <c>X-Relay-Ignored</c> unless it asks for that.</summary>
     public object? Truncation { get; init; }
 
-    /// <summary>Speed class. No effect here. Named in <c>X-Relay-Ignored</c> unless it asks for the default.</summary>
-    public object? ServiceTier { get; init; }
-
     /// <summary>Most calls of OpenAI's hosted tools, which do not exist here. No effect, and named in <c>X-Relay-Ignored</c>.</summary>
     public object? MaxToolCalls { get; init; }
 
     /// <summary>Shortening of long inputs. No effect here, and named in <c>X-Relay-Ignored</c>.</summary>
     public object? ContextManagement { get; init; }
-
-    /// <summary>Id of a user for the safety checks of the API.</summary>
-    [NoEffect]
-    public object? SafetyIdentifier { get; init; }
-
-    /// <summary>Key of OpenAI's prompt cache.</summary>
-    [NoEffect]
-    public object? PromptCacheKey { get; init; }
-
-    /// <summary>Time in OpenAI's prompt cache.</summary>
-    [NoEffect]
-    public object? PromptCacheRetention { get; init; }
 }
 
 /// <summary>The format of the answer.</summary>

@@ -127,7 +127,7 @@ internal sealed class UsageController(IMediator mediator) : ControllerBase
         {
             { Count: 0 } => DefaultDays,
             { Count: 1 } given when int.TryParse(given[0], NumberStyles.None, CultureInfo.InvariantCulture, out var days) => days,
-            _ => RelayError.Invalid("days", $"'days' is a whole number from 1 to {GetUsageQuery.MaxDays}."),
+            _ => RelayError.Invalid("days", GetUsageQuery.DaysProblem),
         };
 
     private static UsageDay ToDay(UsageRow row) =>

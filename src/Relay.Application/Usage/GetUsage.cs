@@ -15,6 +15,9 @@ public sealed record GetUsageQuery(ApiKey Caller, int Days) : IRequest<Result<Ke
 {
     /// <summary>Most days that can be asked for at once.</summary>
     public const int MaxDays = 366;
+
+    /// <summary>The problem of another number of days, in a sentence.</summary>
+    public static string DaysProblem { get; } = $"'days' is a whole number from 1 to {MaxDays}.";
 }
 
 /// <param name="Rows">The rows by day and model.</param>
@@ -27,7 +30,7 @@ internal sealed class GetUsageValidator : AbstractValidator<GetUsageQuery>
     public GetUsageValidator() =>
         RuleFor(query => query.Days)
             .InclusiveBetween(1, GetUsageQuery.MaxDays)
-            .WithRelayError(ErrorCode.InvalidRequest, "days", $"'days' is a whole number from 1 to {GetUsageQuery.MaxDays}.");
+            .WithRelayError(ErrorCode.InvalidRequest, "days", GetUsageQuery.DaysProblem);
 }
 
 internal sealed class GetUsageHandler(IUsageReader usage, IAdmission admission, TimeProvider clock)

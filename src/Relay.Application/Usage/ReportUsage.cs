@@ -15,7 +15,7 @@ internal sealed class ReportUsageValidator : AbstractValidator<ReportUsageQuery>
     public ReportUsageValidator() =>
         RuleFor(query => query.Days)
             .InclusiveBetween(1, GetUsageQuery.MaxDays)
-            .WithRelayError(ErrorCode.InvalidRequest, "days", $"'days' is a whole number from 1 to {GetUsageQuery.MaxDays}.");
+            .WithRelayError(ErrorCode.InvalidRequest, "days", GetUsageQuery.DaysProblem);
 }
 
 internal sealed class ReportUsageHandler(IUsageReader usage, IKeyRepository repository, TimeProvider clock)

@@ -48,8 +48,6 @@ internal ref struct MarkupWalker
     /// <summary>The offset of the token at hand; for an element's end, of the token that ends it.</summary>
     public readonly int TokenStart => _tokens.Start;
 
-    public readonly int TokenEnd => _tokens.End;
-
     /// <summary>The offset of the end of the element that ends: behind its end tag, or before the token that stands for one.</summary>
     public readonly int ElementEnd =>
         _isOver

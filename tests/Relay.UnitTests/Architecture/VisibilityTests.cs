@@ -1,5 +1,6 @@
 using System.Reflection;
 using Relay.Api.Anthropic;
+using Relay.Api.OpenAi;
 using Relay.Api.Responses;
 using Relay.Api.Streaming;
 using Relay.Application;
@@ -60,6 +61,7 @@ public sealed class VisibilityTests
         typeof(DocumentSource),
         typeof(CompletionStream),
         typeof(MessageFields),
+        typeof(OpenAiFields),
         typeof(ResponseEvent),
         typeof(ResponseContentEvent),
         typeof(TurnSignal),
