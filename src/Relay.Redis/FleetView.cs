@@ -13,10 +13,8 @@ internal sealed class FleetView(RedisLink link) : IFleet
     /// <summary>Raised after each pulse, with the version of the keys and the known limits of this relay's Claude login.</summary>
     public event Action<long, HashEntry[]>? Heard;
 
-    /// <inheritdoc/>
     public IReadOnlyList<FleetMember>? Known => _known;
 
-    /// <inheritdoc/>
     public int Alive => _alive;
 
     /// <summary>The state of a relay whose leases are over.</summary>
@@ -32,7 +30,6 @@ internal sealed class FleetView(RedisLink link) : IFleet
         Heard?.Invoke(keysVersion, upstream);
     }
 
-    /// <inheritdoc/>
     public async Task<IReadOnlyList<FleetMember>?> ReadAsync(CancellationToken cancellationToken) =>
         await ReadRelaysAsync(cancellationToken);
 

@@ -90,7 +90,6 @@ internal sealed class Outbox(RedisLink link, TimeProvider clock, ILogger<Outbox>
         }
     }
 
-    /// <inheritdoc/>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         // Also after the time to stop is over: the last settlements take a moment.
@@ -105,14 +104,12 @@ internal sealed class Outbox(RedisLink link, TimeProvider clock, ILogger<Outbox>
         await base.StopAsync(cancellationToken);
     }
 
-    /// <inheritdoc/>
     public override void Dispose()
     {
         base.Dispose();
         _wake.Dispose();
     }
 
-    /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         while (true)

@@ -23,7 +23,6 @@ internal sealed class RedisIdempotencyStore(
 
     private readonly ConcurrentDictionary<string, string> _claims = new(StringComparer.Ordinal);
 
-    /// <inheritdoc/>
     public async ValueTask<IdempotencyClaim> ClaimAsync(string name, string fingerprint, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -65,7 +64,6 @@ internal sealed class RedisIdempotencyStore(
         }
     }
 
-    /// <inheritdoc/>
     public async ValueTask KeepAsync(
         string name,
         string holder,
@@ -108,7 +106,6 @@ internal sealed class RedisIdempotencyStore(
         );
     }
 
-    /// <inheritdoc/>
     public async ValueTask ReleaseAsync(string name, CancellationToken cancellationToken)
     {
         if (_claims.TryRemove(name, out var owner))

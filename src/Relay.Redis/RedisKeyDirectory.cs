@@ -34,33 +34,25 @@ internal sealed class RedisKeyDirectory(
     /// <summary>The version before anything was read.</summary>
     private const long Unknown = -1;
 
-    /// <inheritdoc/>
     public event Action<IReadOnlySet<string>>? Reloaded;
 
-    /// <inheritdoc/>
     public bool IsKnown => Interlocked.Read(ref _version) != Unknown;
 
-    /// <inheritdoc/>
     public string Part => "keys";
 
-    /// <inheritdoc/>
     public string? Problem =>
         _problem ?? (IsKnown ? null : "The keys are not known yet: the shared state has not been reached since the relay was started.");
 
-    /// <inheritdoc/>
     public ApiKey? Find(KeySecret secret) => Find(secret.Hash);
 
-    /// <inheritdoc/>
     public ApiKey? Find(KeyHash hash)
     {
         var now = clock.GetUtcNow();
         return _byHash.TryGetValue(hash.Value, out var key) && key.Opens(hash, now) ? key : null;
     }
 
-    /// <inheritdoc/>
     public bool IsRevoked(string keyId) => !_byId.TryGetValue(keyId, out var key) || key.RevokedAt is not null;
 
-    /// <inheritdoc/>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         link.Told += OnTold;
@@ -69,7 +61,6 @@ internal sealed class RedisKeyDirectory(
         await base.StartAsync(cancellationToken);
     }
 
-    /// <inheritdoc/>
     public override void Dispose()
     {
         link.Told -= OnTold;
@@ -78,7 +69,6 @@ internal sealed class RedisKeyDirectory(
         _wake.Dispose();
     }
 
-    /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         while (true)

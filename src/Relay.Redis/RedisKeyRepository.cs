@@ -19,7 +19,6 @@ internal sealed class RedisKeyRepository(RedisLink link) : IKeyRepository
     /// <summary>A hundred thousand keys are some tens of megabytes.</summary>
     private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(30);
 
-    /// <inheritdoc/>
     public async Task<Result<T>> ChangeAsync<T>(
         Func<IReadOnlyList<ApiKey>, Result<(IReadOnlyList<ApiKey> Keys, T Value)>> change,
         CancellationToken cancellationToken
@@ -53,7 +52,6 @@ internal sealed class RedisKeyRepository(RedisLink link) : IKeyRepository
         return new RelayError(ErrorCode.Conflict, "The keys were changed by others again and again. Try again.");
     }
 
-    /// <inheritdoc/>
     public async Task<Result<IReadOnlyList<ApiKey>>> ReadAsync(CancellationToken cancellationToken)
     {
         try

@@ -93,10 +93,8 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
         && _state.CircuitState == CircuitState.Closed
         && _connection is { IsConnected: true };
 
-    /// <inheritdoc/>
     public string Part => "state";
 
-    /// <inheritdoc/>
     public string? Problem =>
         !IsUp
             ? "The state that the relays share can't be reached; the relay's log says why. Requests that spend are refused until then."
@@ -200,7 +198,6 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
         }
     }
 
-    /// <inheritdoc/>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         var options =
@@ -255,10 +252,8 @@ internal sealed class RedisLink : IHostedService, IHealthCheck, IDisposable
             );
     }
 
-    /// <inheritdoc/>
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <inheritdoc/>
     public void Dispose() => _connection?.Dispose();
 
     /// <summary>Describes a failure in words without an address, a user or a password.</summary>

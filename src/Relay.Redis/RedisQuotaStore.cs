@@ -36,7 +36,6 @@ internal sealed class RedisQuotaStore : IQuotaStore
         _link.Told += Listen;
     }
 
-    /// <inheritdoc/>
     public async ValueTask<QuotaDecision> ChargeAsync(
         string keyId,
         ModelName? model,
@@ -68,7 +67,6 @@ internal sealed class RedisQuotaStore : IQuotaStore
         }
     }
 
-    /// <inheritdoc/>
     public ValueTask SettleAsync(
         QuotaCharge charge,
         ModelName? model,
@@ -91,14 +89,12 @@ internal sealed class RedisQuotaStore : IQuotaStore
         return ValueTask.CompletedTask;
     }
 
-    /// <inheritdoc/>
     public ValueTask GiveBackAsync(QuotaCharge charge, ModelName? model, CancellationToken cancellationToken)
     {
         PostGiveBack(charge, model);
         return ValueTask.CompletedTask;
     }
 
-    /// <inheritdoc/>
     public async Task WaitForPlaceAsync(QuotaCharge charge, Func<int> places, CancellationToken cancellationToken)
     {
         var (names, member) = (_link.Names, RedisNames.MemberOf(charge.KeyId, charge.Bucket));
@@ -138,7 +134,6 @@ internal sealed class RedisQuotaStore : IQuotaStore
         }
     }
 
-    /// <inheritdoc/>
     public QuotaDecision? FindKnownRefusal(string keyId, QuotaLimits limits)
     {
         if (!_refusals.TryGetValue((keyId, limits), out var known))
@@ -169,7 +164,6 @@ internal sealed class RedisQuotaStore : IQuotaStore
         };
     }
 
-    /// <inheritdoc/>
     public async ValueTask<QuotaDecision> PeekAsync(string keyId, QuotaLimits limits, CancellationToken cancellationToken)
     {
         try

@@ -23,10 +23,8 @@ internal sealed class RedisUpstreamShare : IUpstreamShare
         fleet.Heard += (_, limits) => Heard?.Invoke([.. limits.Select(Parse).OfType<SharedLimit>()]);
     }
 
-    /// <inheritdoc/>
     public event Action<IReadOnlyList<SharedLimit>>? Heard;
 
-    /// <inheritdoc/>
     public void Tell(SharedLimit limit)
     {
         var name = _link.Names.UpstreamLimits(_login.Value);
@@ -41,7 +39,6 @@ internal sealed class RedisUpstreamShare : IUpstreamShare
         });
     }
 
-    /// <inheritdoc/>
     public void TellOver(SharedLimit limit) =>
         _outbox.Post(database => database.HashDeleteAsync(_link.Names.UpstreamLimits(_login.Value), FieldOf(limit)));
 

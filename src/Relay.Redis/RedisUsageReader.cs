@@ -15,7 +15,6 @@ internal sealed class RedisUsageReader(RedisLink link, TimeProvider clock, Outbo
 
     private static readonly TimeSpan FlushTimeout = TimeSpan.FromMilliseconds(200);
 
-    /// <inheritdoc/>
     public async Task<IReadOnlyList<UsageRow>> ReadAsync(string? keyId, DateOnly since, CancellationToken cancellationToken)
     {
         await FlushAsync(cancellationToken);
@@ -45,7 +44,6 @@ internal sealed class RedisUsageReader(RedisLink link, TimeProvider clock, Outbo
         ];
     }
 
-    /// <inheritdoc/>
     public async Task<IReadOnlyDictionary<string, DateTimeOffset>> ReadLastUsedAsync(CancellationToken cancellationToken)
     {
         await FlushAsync(cancellationToken);

@@ -7,13 +7,10 @@ namespace Relay.Redis;
 /// <summary>Whether the state that the relays share answers, can be written to, and is kept on a disk.</summary>
 internal sealed class StateCheck(RedisLink link, IFleet fleet) : IDiagnosticCheck
 {
-    /// <inheritdoc/>
     public DiagnosticArea Area => DiagnosticArea.Home;
 
-    /// <inheritdoc/>
     public string Name => "state";
 
-    /// <inheritdoc/>
     public async Task<IReadOnlyList<Finding>> RunAsync(DiagnoseQuery query, CancellationToken cancellationToken)
     {
         try

@@ -20,7 +20,6 @@ internal sealed class StateCopier(RelayHome home, RelayDatabase database, IOptio
     private static readonly TimeSpan WriteTimeout = TimeSpan.FromSeconds(30);
     private const int AtOnce = 100;
 
-    /// <inheritdoc/>
     public async Task<Result<StateCopy>> CopyAsync(CopyStateCommand command, CancellationToken cancellationToken)
     {
         if (CheckAddress("from", command.From) is { } wrongFrom)

@@ -15,17 +15,14 @@ public sealed record AnswerText(string Text) : AnswerBlock
     /// <summary>The places in the caller's documents that the words cite: each a JSON object, as the API wrote it.</summary>
     public IReadOnlyList<string> Citations { get; init; } = [];
 
-    /// <inheritdoc/>
     public override IEnumerable<AnswerPiece> ToPieces() => Text.Length == 0 ? [] : [new WordsPiece(Text)];
 
-    /// <inheritdoc/>
     public override string ToString() => "AnswerText { *** }";
 }
 
 /// <summary>A call of one of the caller's tools.</summary>
 public sealed record AnswerCall(ToolCall Call) : AnswerBlock
 {
-    /// <inheritdoc/>
     public override IEnumerable<AnswerPiece> ToPieces() =>
         [new CallBegins(Call.Id, Call.Name), new CallInputPiece(Call.RevealInput()), new CallEnds(Call)];
 }
@@ -35,21 +32,17 @@ public sealed record AnswerCall(ToolCall Call) : AnswerBlock
 /// <param name="Signature">The API's signature; null for none.</param>
 public sealed record AnswerThought(string Text, string? Signature) : AnswerBlock
 {
-    /// <inheritdoc/>
     public override IEnumerable<AnswerPiece> ToPieces() =>
         Text.Length == 0 ? [new ThoughtEnds(this)] : [new ThoughtPiece(Text), new ThoughtEnds(this)];
 
-    /// <inheritdoc/>
     public override string ToString() => "AnswerThought { *** }";
 }
 
 /// <summary>A thought that the API shows in encrypted form only. Prints <c>***</c>.</summary>
 public sealed record HiddenThought(string Data) : AnswerBlock
 {
-    /// <inheritdoc/>
     public override IEnumerable<AnswerPiece> ToPieces() => [new HiddenThoughtPiece(this)];
 
-    /// <inheritdoc/>
     public override string ToString() => "HiddenThought { *** }";
 }
 
@@ -65,7 +58,6 @@ public abstract record AnswerPiece
 /// <summary>The next words. Prints <c>***</c>.</summary>
 public sealed record WordsPiece(string Text) : AnswerPiece
 {
-    /// <inheritdoc/>
     public override string ToString() => "WordsPiece { *** }";
 }
 
@@ -74,7 +66,6 @@ public sealed record WordsPiece(string Text) : AnswerPiece
 /// </summary>
 public sealed record CitationPiece(string Json) : AnswerPiece
 {
-    /// <inheritdoc/>
     public override string ToString() => "CitationPiece { *** }";
 }
 
@@ -89,7 +80,6 @@ public sealed record CallBegins(string Id, string Name) : AnswerPiece;
 /// </summary>
 public sealed record CallInputPiece(string Json) : AnswerPiece
 {
-    /// <inheritdoc/>
     public override string ToString() => "CallInputPiece { *** }";
 }
 
@@ -99,7 +89,6 @@ public sealed record CallEnds(ToolCall Call) : AnswerPiece;
 /// <summary>The next words of a thought. Prints <c>***</c>.</summary>
 public sealed record ThoughtPiece(string Text) : AnswerPiece
 {
-    /// <inheritdoc/>
     public override string ToString() => "ThoughtPiece { *** }";
 }
 

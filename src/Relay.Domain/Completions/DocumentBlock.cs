@@ -44,7 +44,6 @@ public sealed record DocumentBlock(DocumentSource Source) : ContentBlock
         return new DocumentBlock(source) { Title = title };
     }
 
-    /// <inheritdoc/>
     public override string ToString() => $"DocumentBlock {{ {Source}, *** }}";
 }
 
@@ -111,7 +110,6 @@ public sealed record PdfSource : DocumentSource
 
     private PdfSource(string base64, int pages) => (_base64, Pages) = (base64, pages);
 
-    /// <inheritdoc/>
     public override int Pages { get; }
 
     /// <summary>The PDF, for the model. A method, so that no serialiser and no logger finds it.</summary>
@@ -140,10 +138,8 @@ public sealed record PdfSource : DocumentSource
     /// <summary>Whether two are the same PDF.</summary>
     public bool Equals(PdfSource? other) => other is not null && string.Equals(_base64, other._base64, StringComparison.Ordinal);
 
-    /// <inheritdoc/>
     public override int GetHashCode() => _base64.Length;
 
-    /// <inheritdoc/>
     public override string ToString() => "PDF ***";
 }
 
@@ -151,7 +147,6 @@ public sealed record PdfSource : DocumentSource
 /// <param name="Text">The words.</param>
 public sealed record TextSource(PromptText Text) : DocumentSource
 {
-    /// <inheritdoc/>
     public override long TextBytes => Text.Utf8Bytes;
 }
 
@@ -159,6 +154,5 @@ public sealed record TextSource(PromptText Text) : DocumentSource
 /// <param name="Parts">At least one, in order.</param>
 public sealed record PartsSource(IReadOnlyList<PromptText> Parts) : DocumentSource
 {
-    /// <inheritdoc/>
     public override long TextBytes => Parts.Sum(part => (long)part.Utf8Bytes);
 }

@@ -77,9 +77,7 @@ public sealed record ImageBlock : ContentBlock
     public bool Equals(ImageBlock? other) =>
         other is not null && MediaType == other.MediaType && string.Equals(_base64, other._base64, StringComparison.Ordinal);
 
-    /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(MediaType, _base64.Length);
 
-    /// <inheritdoc/>
     public override string ToString() => $"ImageBlock {{ {MediaType}, *** }}";
 }

@@ -30,6 +30,5 @@ public sealed record ImageLink : ContentBlock
                     + $"characters."
             );
 
-    /// <inheritdoc/>
     public override string ToString() => "ImageLink { *** }";
 }

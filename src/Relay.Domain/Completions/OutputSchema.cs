@@ -106,15 +106,11 @@ public sealed class OutputSchema : IEquatable<OutputSchema>
             );
     }
 
-    /// <inheritdoc/>
     public bool Equals(OutputSchema? other) => other is not null && string.Equals(_json, other._json, StringComparison.Ordinal);
 
-    /// <inheritdoc/>
     public override bool Equals(object? obj) => Equals(obj as OutputSchema);
 
-    /// <inheritdoc/>
     public override int GetHashCode() => _json.GetHashCode(StringComparison.Ordinal);
 
-    /// <inheritdoc/>
     public override string ToString() => "***";
 }

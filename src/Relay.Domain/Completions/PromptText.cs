@@ -45,15 +45,11 @@ public sealed class PromptText : IEquatable<PromptText>
         }
     }
 
-    /// <inheritdoc/>
     public bool Equals(PromptText? other) => other is not null && string.Equals(_text, other._text, StringComparison.Ordinal);
 
-    /// <inheritdoc/>
     public override bool Equals(object? obj) => Equals(obj as PromptText);
 
-    /// <inheritdoc/>
     public override int GetHashCode() => _text.GetHashCode(StringComparison.Ordinal);
 
-    /// <inheritdoc/>
     public override string ToString() => "***";
 }

@@ -88,6 +88,5 @@ public sealed class StopSequences
         return most;
     }
 
-    /// <inheritdoc/>
     public override string ToString() => "***";
 }

@@ -92,7 +92,6 @@ public sealed partial record ToolCall
         }
     }
 
-    /// <inheritdoc/>
     public override string ToString() => "ToolCall { *** }";
 
     [GeneratedRegex(@"^[A-Za-z0-9_-]{1,128}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
@@ -108,6 +107,5 @@ public sealed record ToolCallBlock(ToolCall Call) : ContentBlock;
 /// <param name="IsError">Whether the tool failed; null when the caller did not say.</param>
 public sealed record ToolResultBlock(string CallId, IReadOnlyList<ContentBlock> Content, bool? IsError = null) : ContentBlock
 {
-    /// <inheritdoc/>
     public override string ToString() => "ToolResultBlock { *** }";
 }

@@ -68,7 +68,6 @@ public sealed partial record ToolDeclaration
             : new ToolDeclaration(name!, Description(description), ToolSchema.Complete(schema), isStrict);
     }
 
-    /// <inheritdoc/>
     public override string ToString() => "ToolDeclaration { *** }";
 
     /// <summary>Reads an empty description as none.</summary>

@@ -95,6 +95,5 @@ public sealed class ToolSet
     public static ToolSet OfHistory(IEnumerable<string> names) =>
         new([.. names.Distinct(StringComparer.Ordinal).Select(ToolDeclaration.Named)], ToolChoice.None, allowsParallel: true);
 
-    /// <inheritdoc/>
     public override string ToString() => $"ToolSet {{ {Tools.Count} tools, *** }}";
 }

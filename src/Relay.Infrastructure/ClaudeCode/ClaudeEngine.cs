@@ -29,7 +29,6 @@ internal sealed class ClaudeEngine(
     ILogger<ClaudeEngine> logger
 ) : ICompletionEngine
 {
-    /// <inheritdoc/>
     public async Task<Result<Completion>> CompleteAsync(
         string keyId,
         ModelName model,
@@ -223,7 +222,6 @@ internal sealed class ClaudeEngine(
         }
     }
 
-    /// <inheritdoc/>
     public bool TakesParameters => environment.UsesGate;
 
     /// <summary>Reads frames to the end of the turn, and hands the words on as they come.</summary>

@@ -82,7 +82,6 @@ internal sealed record ExtraBody(
     /// <summary>The fields as JSON; empty for none, which removes earlier ones.</summary>
     public string ToJson() => Names.Any() ? JsonSerializer.Serialize(Fields(), ClaudeJson.Options) : string.Empty;
 
-    /// <inheritdoc/>
     public override string ToString() => $"ExtraBody {{ {string.Join(", ", Names)} }}";
 
     private object Fields() =>
