@@ -47,6 +47,24 @@ public sealed class OpenApiDocumentTests
         Description.Root["info"]!["version"]!.GetValue<string>().Should().Be(typeof(RelayHost).Assembly.GetName().Version!.ToString(3));
 
     [Fact]
+    public void Every_field_is_described()
+    {
+        var fields =
+            from schema in Description.Root["components"]!["schemas"]!.AsObject()
+            from field in schema.Value!["properties"]?.AsObject() ?? []
+            select (Name: $"{schema.Key}.{field.Key}", Schema: field.Value!.AsObject());
+
+        fields
+            .Where(field =>
+                !field.Schema.ContainsKey("description")
+                && field.Schema["oneOf"]?.AsArray().Any(choice => choice!.AsObject().ContainsKey("description")) != true
+            )
+            .Select(field => field.Name)
+            .Should()
+            .BeEmpty();
+    }
+
+    [Fact]
     public void Every_schema_is_one()
     {
         var schemas = Nodes(Description.Root)
