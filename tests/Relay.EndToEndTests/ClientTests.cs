@@ -304,7 +304,7 @@ public sealed partial class ClientTests(ClientTests.Fixture relay) : IClassFixtu
             TestContext.Current.CancellationToken
         );
 
-        CheckExample(await RunAsync(folder.Path, RelayProgram.DotNet, "run"));
+        CheckExample(await RunAsync(folder.Path, TestMachine.DotNet, "run"));
     }
 
     private static void CheckExample(string output) =>

@@ -76,7 +76,7 @@ public sealed class DoctorTests
         (await File.ReadAllTextAsync(keys, TestContext.Current.CancellationToken)).Should().Be("{ broken");
 
         File.Delete(keys);
-        var (code, output, error) = await RelayProgram.RelayctlAsync([], ["--home", home.Path, "usage"]);
+        var (code, output, error) = await RelayctlProcess.RunAsync([], ["--home", home.Path, "usage"]);
         (code, output).Should().Be((1, string.Empty));
         error.Should().Contain("relay.db").And.NotContain("   at ").And.NotContain("Exception");
     }
@@ -128,7 +128,7 @@ public sealed class DoctorTests
     {
         using var home = new TemporaryDirectory();
 
-        var (code, output, error) = await RelayProgram.RelayctlAsync(
+        var (code, output, error) = await RelayctlProcess.RunAsync(
             Environment(home.Path, []),
             ["--home", home.Path, "doctor", "--fetch", "http://192.168.1.1/"]
         );
@@ -144,7 +144,7 @@ public sealed class DoctorTests
         using var claude = new TemporaryDirectory();
         FakeClaudeInstall.Install(claude.Path, new FakeScript());
 
-        var (code, output, error) = await RelayProgram.RelayctlAsync(
+        var (code, output, error) = await RelayctlProcess.RunAsync(
             Environment(claude.Path, [("PORT", "0")]),
             ["--home", home.Path, "doctor", "--call"]
         );
@@ -203,7 +203,7 @@ public sealed class DoctorTests
 
     private static async Task<Report> RunAsync((string, string)[] environment, params string[] arguments)
     {
-        var (code, output, error) = await RelayProgram.RelayctlAsync(environment, arguments);
+        var (code, output, error) = await RelayctlProcess.RunAsync(environment, arguments);
         error.Should().NotContain("   at ");
         return new Report(code, output, [.. JsonElement.Parse(output).GetProperty("findings").EnumerateArray()]);
     }

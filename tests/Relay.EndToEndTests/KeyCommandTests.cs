@@ -209,7 +209,7 @@ public sealed class KeyCommandTests(KeyCommandTests.Fixture fixture) : IClassFix
         for (var round = 0; round < Extent.Of(4, 8, 200); round++)
         {
             var start = new ProcessStartInfo(
-                RelayProgram.DotNet,
+                TestMachine.DotNet,
                 [TestMachine.ProgramOf("Relay.Cli", "relayctl"), "--home", directory.Path, "keys", "add", $"round-{round}"]
             )
             {
@@ -265,7 +265,7 @@ public sealed class KeyCommandTests(KeyCommandTests.Fixture fixture) : IClassFix
             Environment =
             {
                 ["RELAY_HOME"] = _relay.Program.Home,
-                ["PATH"] = $"{Path.GetDirectoryName(RelayProgram.DotNet)}:{Environment.GetEnvironmentVariable("PATH")}",
+                ["PATH"] = $"{Path.GetDirectoryName(TestMachine.DotNet)}:{Environment.GetEnvironmentVariable("PATH")}",
             },
         };
         using var process = Process.Start(start)!;

@@ -39,7 +39,7 @@ public sealed class LoginHealthTests
         // The fake is a script: it needs a shell, which the jail has not.
         await using var relay = await RelayProgram.WithFakeClaudeAsync(claude, ("SANDBOX", "auto"));
         var key = await relay.MintAsync("app");
-        var doctor = await RelayProgram.RelayctlAsync(
+        var doctor = await RelayctlProcess.RunAsync(
             [("CLAUDE_BIN", claude), ("CLAUDE_AUTH", "bedrock"), ("AWS_REGION", "of-a-test"), ("SANDBOX", "auto")],
             ["--home", relay.Home, "doctor"]
         );

@@ -119,7 +119,7 @@ public sealed class OddFilesTests : IDisposable
             """;
         var start = new ProcessStartInfo(
             "/usr/bin/unshare",
-            ["-m", "/bin/sh", "-c", Script, "sh", RelayProgram.DotNet, TestMachine.ProgramOf("Relay.Cli", "relayctl")]
+            ["-m", "/bin/sh", "-c", Script, "sh", TestMachine.DotNet, TestMachine.ProgramOf("Relay.Cli", "relayctl")]
         )
         {
             RedirectStandardOutput = true,

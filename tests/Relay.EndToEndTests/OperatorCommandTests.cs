@@ -201,7 +201,7 @@ public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) :
     public async Task The_audit_log_is_followed_as_it_is_written_and_may_be_of_one_key()
     {
         var secret = await _relay.Program.MintAsync("followed");
-        using var following = RelayProgram.StartRelayctl(
+        using var following = RelayctlProcess.Start(
             [],
             ["--home", _relay.Program.Home, "audit", "tail", "--follow", "--lines", "0", "--key", "followed", "--json"]
         );
@@ -245,7 +245,7 @@ public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) :
             """{"action":"one"}""" + "\n",
             TestContext.Current.CancellationToken
         );
-        using var following = RelayProgram.StartRelayctl([], ["--home", home.Path, "audit", "tail", "-f", "-n", "1", "--json"]);
+        using var following = RelayctlProcess.Start([], ["--home", home.Path, "audit", "tail", "-f", "-n", "1", "--json"]);
         try
         {
             (await NextAsync()).Should().Be("""{"action":"one"}""");
@@ -465,7 +465,7 @@ public sealed class OperatorCommandTests(OperatorCommandTests.Fixture fixture) :
     private static Task<(int ExitCode, string Output, string Error)> RunAsync(
         (string Name, string Value)[] environment,
         params string[] arguments
-    ) => RelayProgram.RelayctlAsync(environment, arguments);
+    ) => RelayctlProcess.RunAsync(environment, arguments);
 
     public sealed class Fixture() : FakeRelayFixture(("PER_KEY_RPM", "10000"));
 }

@@ -12,41 +12,9 @@ using Relay.Cli;
 
 namespace Relay.EndToEndTests.Harness;
 
-/// <summary>An answer of a route.</summary>
-/// <param name="Status">The HTTP status.</param>
-/// <param name="Body">The body's text.</param>
-/// <param name="Headers">The response's headers.</param>
-internal sealed record RelayAnswer(int Status, string Body, HttpResponseHeaders Headers)
-{
-    /// <summary>The body as JSON; nothing for a body that is empty or a stream of events.</summary>
-    public JsonElement Json { get; } =
-        Body.Length == 0 || Body.StartsWith("data:", StringComparison.Ordinal) || Body.StartsWith("event:", StringComparison.Ordinal)
-            ? default
-            : JsonDocument.Parse(Body).RootElement;
-
-    /// <summary>The answer's <c>text</c>.</summary>
-    public string Text => Json.GetProperty("text").GetString()!;
-
-    /// <inheritdoc/>
-    public override string ToString() => $"{Status} {Body}";
-
-    /// <summary>The error's code; null for a success.</summary>
-    public string? ErrorCode => Json.TryGetProperty("error", out var error) ? error.GetProperty("code").GetString() : null;
-}
-
 /// <summary>A running relay: the built program in its own process, with its own home and port.</summary>
 internal sealed partial class RelayProgram : IAsyncDisposable
 {
-    /// <summary>
-    /// Settings of the runtime that no test is about, because tests start hundreds of processes. Without the guard of compiled
-    /// code a start costs a fifth less. Compiling anew, and better, the code that has run often takes as much of a short life again.
-    /// </summary>
-    private static readonly (string Name, string Value)[] QuickStart =
-    [
-        ("DOTNET_EnableWriteXorExecute", "0"),
-        ("DOTNET_TC_CallCounting", "0"),
-    ];
-
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _log = new();
 
@@ -189,7 +157,7 @@ internal sealed partial class RelayProgram : IAsyncDisposable
     {
         var given = settings.LastOrDefault(setting => setting.Name == "RELAY_HOME").Value;
         var home = given ?? TestMachine.NewDirectory();
-        string[] command = [.. wrapper ?? [], DotNet, TestMachine.ProgramOf("Relay.Api", "Relay.Api"), .. arguments ?? []];
+        string[] command = [.. wrapper ?? [], TestMachine.DotNet, TestMachine.ProgramOf("Relay.Api", "Relay.Api"), .. arguments ?? []];
         var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardOutput = true,
@@ -204,8 +172,8 @@ internal sealed partial class RelayProgram : IAsyncDisposable
                     ("PATH", "/usr/bin:/bin"),
                     ("HOME", home),
                     ("DOTNET_EnableDiagnostics", "0"),
-                    .. QuickStart,
-                    ("DOTNET_ROOT", Path.GetDirectoryName(DotNet)!),
+                    .. TestMachine.QuickStart,
+                    ("DOTNET_ROOT", Path.GetDirectoryName(TestMachine.DotNet)!),
                     ("RELAY_HOME", home),
                     ("PORT", "0"),
                     ("LOG_LEVEL", "debug"),
@@ -255,40 +223,7 @@ internal sealed partial class RelayProgram : IAsyncDisposable
 
     /// <summary>Runs <c>relayctl</c> on this relay's home as a process.</summary>
     public Task<(int ExitCode, string Output, string Error)> RelayctlProcessAsync(params string[] arguments) =>
-        RelayctlAsync([], WithHome(arguments));
-
-    /// <summary>Runs <c>relayctl</c> as a process, with further variables in its environment.</summary>
-    public static async Task<(int ExitCode, string Output, string Error)> RelayctlAsync(
-        (string Name, string Value)[] environment,
-        string[] arguments
-    )
-    {
-        using var process = StartRelayctl(environment, arguments);
-        var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-        var error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-        return (process.ExitCode, await output, await error);
-    }
-
-    /// <summary>Starts <c>relayctl</c>, whose standard input is at its end.</summary>
-    public static Process StartRelayctl((string Name, string Value)[] environment, string[] arguments)
-    {
-        var start = new ProcessStartInfo(DotNet, [TestMachine.ProgramOf("Relay.Cli", "relayctl"), .. arguments])
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            UseShellExecute = false,
-        };
-        foreach (var (name, value) in (IEnumerable<(string, string)>)[.. QuickStart, .. environment])
-        {
-            start.Environment[name] = value;
-        }
-
-        var process = Process.Start(start)!;
-        process.StandardInput.Close();
-        return process;
-    }
+        RelayctlProcess.RunAsync([], WithHome(arguments));
 
     /// <summary>Posts a completion: an object becomes JSON, a string is sent as it is.</summary>
     public Task<RelayAnswer> CompleteAsync(string key, object body, CancellationToken? cancellationToken = null) =>
@@ -415,12 +350,6 @@ internal sealed partial class RelayProgram : IAsyncDisposable
             Directory.Delete(Home, recursive: true);
         }
     }
-
-    /// <summary>The <c>dotnet</c> that runs these tests.</summary>
-    public static string DotNet { get; } =
-        Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet"
-            ? path
-            : Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet"));
 
     private string[] WithHome(string[] arguments) =>
         arguments.Contains("--home", StringComparer.Ordinal) ? arguments : ["--home", Home, .. arguments];
