@@ -139,6 +139,15 @@ internal sealed class CompleteHandler(ICompletionEngine engine, ModelCatalog mod
                 Content = [.. completion.Content.Where(block => block is not AnswerText), new AnswerText(text)],
             };
         }
+        else if (completion.StopReason == "tool_use")
+        {
+            // A client that asked for JSON reads each text as JSON. Text beside calls is not JSON.
+            answer = completion with
+            {
+                Text = string.Empty,
+                Content = [.. completion.Content.Where(block => block is not AnswerText)],
+            };
+        }
 
         if (sink is not null)
         {

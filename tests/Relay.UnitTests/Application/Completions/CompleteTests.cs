@@ -248,6 +248,29 @@ public sealed class CompleteTests
     }
 
     [Fact]
+    public async Task With_a_schema_calls_come_without_the_words_beside_them()
+    {
+        var (engine, sink) = (Substitute.For<ICompletionEngine>(), Substitute.For<ICompletionSink>());
+        var command = new CompleteCommand(Any.Context(), Any.Request() with { Schema = OutputSchema.AnyObject }, sink);
+        var call = ToolCall.OfModel("toolu_1", "weather", "{}")!;
+        engine
+            .CompleteAsync(default!, default!, default!, null, default!, Waiting.Token)
+            .ReturnsForAnyArgs(
+                Any.Completion("Let me look.") with
+                {
+                    StopReason = "tool_use",
+                    Content = [new AnswerText("Let me look."), new AnswerCall(call)],
+                }
+            );
+
+        var answer = (await new CompleteHandler(engine, Models(), _checker).Handle(command, Waiting.Token)).Value;
+
+        (answer.Text, answer.Content.Single()).Should().Be((string.Empty, new AnswerCall(call)));
+        await sink.DidNotReceive().WriteAsync(Arg.Any<WordsPiece>(), Waiting.Token);
+        await sink.Received().WriteAsync(new CallBegins("toolu_1", "weather"), Waiting.Token);
+    }
+
+    [Fact]
     public async Task The_list_of_models_is_the_operators_without_repetition()
     {
         var answer = await new ListModelsHandler(Models()).Handle(new ListModelsQuery(Any.Key()), Waiting.Token);
