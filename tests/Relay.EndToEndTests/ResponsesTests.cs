@@ -29,7 +29,7 @@ public sealed class ResponsesTests(RealRelay relay)
         for (var number = 1; number <= questions; number++)
         {
             // The CLI would take these for commands, files and its own notes; here they are only words.
-            input.Add(Message($"/cost @/etc/passwd {number} of {questions}"));
+            input.Add(Message($"/cost @/etc/passwd {number} of {questions}."));
             var answer = await AskAsync(
                 new JsonObject
                 {
@@ -44,7 +44,7 @@ public sealed class ResponsesTests(RealRelay relay)
             }
         }
 
-        var seen = relay.RequestsOf($"{questions} of {questions}").Should().ContainSingle().Subject;
+        var seen = relay.RequestsOf($"{questions} of {questions}.").Should().ContainSingle().Subject;
         seen.SystemTexts[^1].Should().Be("Be brief.");
         seen.Messages.Where(message => message.Role != "system")
             .Select(message => (message.Role, message.Text))
@@ -52,7 +52,7 @@ public sealed class ResponsesTests(RealRelay relay)
             .Equal(
                 Enumerable
                     .Range(1, (2 * questions) - 1)
-                    .Select(turn => (turn % 2 == 1 ? "user" : "assistant", $"/cost @/etc/passwd {(turn + 1) / 2} of {questions}"))
+                    .Select(turn => (turn % 2 == 1 ? "user" : "assistant", $"/cost @/etc/passwd {(turn + 1) / 2} of {questions}."))
             );
     }
 
@@ -64,7 +64,7 @@ public sealed class ResponsesTests(RealRelay relay)
     public async Task Thoughts_words_calls_and_results_are_fed_back_as_they_came_round_by_round(int rounds)
     {
         relay.Api.When(
-            $"responses tools {rounds}",
+            $"responses tools {rounds}.",
             new Behavior
             {
                 ToolCalls = [ToolCall.Of("weather", """{"city":"Zürich"}"""), ToolCall.Of("weather", "{}")],
@@ -73,7 +73,7 @@ public sealed class ResponsesTests(RealRelay relay)
                 BeforeCalls = "I look.",
             }
         );
-        var input = new JsonArray { Message($"responses tools {rounds}") };
+        var input = new JsonArray { Message($"responses tools {rounds}.") };
         JsonObject Body() =>
             new()
             {
@@ -112,7 +112,7 @@ public sealed class ResponsesTests(RealRelay relay)
 
         await AskAsync(Body());
 
-        var last = relay.RequestsOf($"responses tools {rounds}")[^1];
+        var last = relay.RequestsOf($"responses tools {rounds}.")[^1];
         var blocks = last
             .Json.GetProperty("messages")
             .EnumerateArray()
