@@ -40,7 +40,9 @@ internal static class JsonProblems
             _ when exception.Message.Contains("could not be mapped", StringComparison.Ordinal) =>
                 "is not a field of this request. Leave it out.",
             _ when isDuplicate => "appears twice. Send it once.",
-            { InnerException: InvalidOperationException inner } when IsInvalidText(inner) => JsonText.Problem,
+            { InnerException: InvalidOperationException inner } when IsAbout(inner, "UTF-8") => "is not valid UTF-8.",
+            { InnerException: InvalidOperationException inner } when IsAbout(inner, "UTF-16") =>
+                "has half of a surrogate pair, which no UTF-8 text can hold.",
             _ => "has a wrong type or value.",
         };
         return RelayError.Invalid(field, $"'{field}' {problem}");
@@ -48,7 +50,10 @@ internal static class JsonProblems
 
     /// <summary>Whether a text is not valid Unicode, which System.Text.Json finds out only when the text is read.</summary>
     public static bool IsInvalidText(InvalidOperationException exception) =>
-        exception.Message.Contains("UTF-16", StringComparison.Ordinal) || exception.Message.Contains("UTF-8", StringComparison.Ordinal);
+        IsAbout(exception, "UTF-16") || IsAbout(exception, "UTF-8");
+
+    private static bool IsAbout(InvalidOperationException exception, string encoding) =>
+        exception.Message.Contains(encoding, StringComparison.Ordinal);
 
     /// <summary>The field of a serializer's path, <c>$.name</c> or <c>$['name']</c>; null for the body itself.</summary>
     private static string? FieldOf(string? path) =>
