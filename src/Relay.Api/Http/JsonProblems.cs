@@ -49,8 +49,7 @@ internal static class JsonProblems
     }
 
     /// <summary>Whether a text is not valid Unicode, which System.Text.Json finds out only when the text is read.</summary>
-    public static bool IsInvalidText(InvalidOperationException exception) =>
-        IsAbout(exception, "UTF-16") || IsAbout(exception, "UTF-8");
+    public static bool IsInvalidText(InvalidOperationException exception) => IsAbout(exception, "UTF-16") || IsAbout(exception, "UTF-8");
 
     private static bool IsAbout(InvalidOperationException exception, string encoding) =>
         exception.Message.Contains(encoding, StringComparison.Ordinal);
