@@ -65,11 +65,8 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
         // A limit is remembered for its model: this test has its own model, out of the others' way.
         var model = failure == UpstreamFailure.RateLimited ? "haiku" : "opus";
 
-        var answer = await AskAsync(
-            await relays.ImpatientAsync(),
-            new Behavior { Text = "Words of the upstream.", Failure = failure },
-            model
-        );
+        var relay = CallsAgainAfter(failure) ? await relays.ImpatientAsync() : await relays.PatientAsync();
+        var answer = await AskAsync(relay, new Behavior { Text = "Words of the upstream.", Failure = failure }, model);
 
         using var scope = new AssertionScope();
         answer.Status.Should().Be(status);
@@ -379,6 +376,15 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
             return started;
         }
     }
+
+    /// <summary>Whether Claude Code calls again after a failure. Only then does the test need a relay that gives up early.</summary>
+    private static bool CallsAgainAfter(UpstreamFailure failure) =>
+        failure
+            is UpstreamFailure.RateLimited
+                or UpstreamFailure.Overloaded
+                or UpstreamFailure.ServerError
+                or UpstreamFailure.Garbage
+                or UpstreamFailure.EmptyStream;
 
     private async Task<RelayAnswer> AskAsync((RelayProgram Relay, string Key) started, Behavior behavior, string model = "opus")
     {

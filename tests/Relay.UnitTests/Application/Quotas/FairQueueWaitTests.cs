@@ -112,7 +112,7 @@ public sealed class FairQueueWaitTests : FairQueueTestBase
         queue
             .EstimateWait("a", 1)
             .Should()
-            .BeCloseTo(TimeSpan.FromSeconds(48), TimeSpan.FromMilliseconds(50), "six of its own for its one place");
+            .BeCloseTo(TimeSpan.FromSeconds(48), TimeSpan.FromMilliseconds(50), "six of that key for its one place");
         _ = Enumerable.Range(0, 50).Select(_ => EnterAsync(queue, "a")).ToList();
         queue.EstimateWait("a", 2).Should().Be(TimeSpan.FromMinutes(1), "who would wait longer looks again after a minute");
     }
