@@ -89,7 +89,7 @@ if [ "$extent" != fast ]; then
   CLAUDE_RELAY_TEST_FAKE_CLAUDE=$(native_fake_claude)
   export CLAUDE_RELAY_TEST_FAKE_CLAUDE
 fi
-passed=0 failed=0
+passed=0 failed=0 names=''
 if [ "$extent" != fast ] && [ $# = 0 ]; then
   say "Checking the format of the code ..."
   if ! { (cd "$ROOT" && dotnet tool restore && dotnet csharpier check src tests clients bench) >"$ARTIFACTS/format.log" 2>&1; }; then
@@ -118,8 +118,11 @@ for suite in Relay.UnitTests Relay.EndToEndTests; do
   # A runner that fails without a failed test has failed all the same.
   if [ "$status" != 0 ] && [ "$wrong" = 0 ]; then wrong=1; fi
   failed=$((failed + wrong))
+  # Shown again at the end: what tests print is long, and CI keeps the end.
+  names+=$(grep -F '[FAIL]' "$log" || true)$'\n'
   passed=$((passed + total - (wrong < total ? wrong : total)))
 done
 
+printf '%s' "$names" | sed '/^$/d'
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

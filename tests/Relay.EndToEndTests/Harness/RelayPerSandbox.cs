@@ -28,8 +28,8 @@ public class RelayPerSandbox : IAsyncLifetime
         samples.Where((_, index) => Extent.IsLong || index % 4 == 0 == (sandbox == "bwrap"));
 
     /// <summary>
-    /// The same, as the questions of conversations: four to a process, which takes each as a separate message and the last one as the
-    /// prompt. With <c>--long</c> each is a prompt.
+    /// The same, as the questions of conversations: four to a request. Claude Code takes each as a separate message, and the last one as
+    /// the prompt. With <c>--long</c> each is a prompt.
     /// </summary>
     internal static IEnumerable<T[]> QuestionsOf<T>(string sandbox, IEnumerable<T> samples) =>
         SamplesOf(sandbox, samples).Chunk(Extent.IsLong ? 1 : 4);
