@@ -60,6 +60,7 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
         answers.Count(answer => answer.ErrorCode == "daily_limit").Should().Be(90);
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 180_000)]
     public async Task A_failure_of_the_relay_is_given_back_but_not_after_the_API_was_reached()
     {
@@ -97,6 +98,7 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
         usage.Json.GetProperty("total").GetProperty("cost_usd").GetDecimal().Should().Be(1.2m);
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 180_000)]
     public async Task A_caller_who_leaves_an_answer_pays_for_it_by_estimate()
     {
@@ -180,7 +182,7 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
 
     [Theory(Timeout = 180_000)]
     [InlineData("X-Stainless-Timeout")]
-    [InlineData("Request-Timeout")]
+    [InlineData("Request-Timeout", Traits = ["Extent", "all"])]
     public async Task A_client_that_will_not_wait_long_is_told_so_before_it_leaves(string header)
     {
         var stuck = await MintAsync($"stuck-{header}", "--concurrency", "1");
@@ -323,7 +325,7 @@ public sealed partial class AdmissionTests(AdmissionTests.Fixture fixture) : ICl
     }
 
     [Theory(Timeout = 180_000)]
-    [InlineData(false)]
+    [InlineData(false, Traits = ["Extent", "all"])]
     [InlineData(true)]
     public async Task A_restart_forgets_nothing_that_was_used(bool killed)
     {

@@ -19,7 +19,7 @@ public sealed class AnswerFormatTests(RealRelay relay) : IClassFixture<RealRelay
     [InlineData("/v1/messages", true, Traits = ["Extent", "all"])]
     [InlineData("/v1/chat/completions", false, Traits = ["Extent", "all"])]
     [InlineData("/v1/chat/completions", true)]
-    [InlineData("/v1/complete", false)]
+    [InlineData("/v1/complete", false, Traits = ["Extent", "all"])]
     [InlineData("/v1/complete", true, Traits = ["Extent", "all"])]
     public async Task Calls_come_first_and_the_answer_after_their_results_fits_the_schema(string path, bool isStream)
     {
@@ -92,8 +92,8 @@ public sealed class AnswerFormatTests(RealRelay relay) : IClassFixture<RealRelay
 
     [Theory(Timeout = 120_000)]
     [InlineData("another form", """{"city":1}""", UpstreamFailure.None)]
-    [InlineData("no JSON", "Bonn", UpstreamFailure.None)]
-    [InlineData("cut", Bonn, UpstreamFailure.MaxTokens)]
+    [InlineData("no JSON", "Bonn", UpstreamFailure.None, Traits = ["Extent", "all"])]
+    [InlineData("cut", Bonn, UpstreamFailure.MaxTokens, Traits = ["Extent", "all"])]
     public async Task An_answer_that_does_not_fit_is_an_error_and_one_call(string name, string text, UpstreamFailure failure)
     {
         var words = $"format with {name}";

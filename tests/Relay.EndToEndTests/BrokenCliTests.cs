@@ -25,10 +25,10 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
 
     [Theory(Timeout = 120_000)]
     [InlineData(FakeBehavior.Stall)]
-    [InlineData(FakeBehavior.StallBeforeInit)]
+    [InlineData(FakeBehavior.StallBeforeInit, Traits = ["Extent", "all"])]
     [InlineData(FakeBehavior.HalfLineThenStall)]
-    [InlineData(FakeBehavior.GrandchildStall)]
-    [InlineData(FakeBehavior.IgnoreSigterm)]
+    [InlineData(FakeBehavior.GrandchildStall, Traits = ["Extent", "all"])]
+    [InlineData(FakeBehavior.IgnoreSigterm, Traits = ["Extent", "all"])]
     public async Task Silence_is_a_timeout(FakeBehavior behavior)
     {
         _relay.Script(new FakeScript { Behavior = behavior, IgnoreEof = true });
@@ -95,7 +95,7 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
 
     [Theory(Timeout = 180_000)]
     [InlineData(FakeBehavior.HugeLine)]
-    [InlineData(FakeBehavior.EndlessLine)]
+    [InlineData(FakeBehavior.EndlessLine, Traits = ["Extent", "all"])]
     public async Task A_line_without_an_end_does_not_fill_the_relays_memory(FakeBehavior behavior)
     {
         _relay.Script(new FakeScript { Behavior = behavior, HugeLineBytes = 50 * 1024 * 1024 });
@@ -186,11 +186,11 @@ public sealed class BrokenCliTests(BrokenCliTests.Fixture fixture) : IClassFixtu
 
     [Theory(Timeout = 120_000)]
     [InlineData(null, "unknown", 502, "upstream_error")]
-    [InlineData(500, "server_error", 502, "upstream_error")]
-    [InlineData(400, "invalid_request", 502, "upstream_error")]
-    [InlineData(404, "model_not_found", 400, "unknown_model")]
+    [InlineData(500, "server_error", 502, "upstream_error", Traits = ["Extent", "all"])]
+    [InlineData(400, "invalid_request", 502, "upstream_error", Traits = ["Extent", "all"])]
+    [InlineData(404, "model_not_found", 400, "unknown_model", Traits = ["Extent", "all"])]
     [InlineData(429, "rate_limit", 429, "upstream_rate_limited")]
-    [InlineData(529, "server_error", 503, "overloaded")]
+    [InlineData(529, "server_error", 503, "overloaded", Traits = ["Extent", "all"])]
     [InlineData(403, "authentication_failed", 503, "not_logged_in")]
     public async Task An_error_in_the_shape_of_a_success_is_never_an_answer(int? upstream, string name, int status, string code)
     {

@@ -13,8 +13,8 @@ public sealed class CancellationTests(CancellationTests.Fixture fixture) : IClas
 
     [Theory(Timeout = 120_000)]
     [InlineData(FakeBehavior.Stall)]
-    [InlineData(FakeBehavior.IgnoreSigterm)]
-    [InlineData(FakeBehavior.SlowAnswer)]
+    [InlineData(FakeBehavior.IgnoreSigterm, Traits = ["Extent", "all"])]
+    [InlineData(FakeBehavior.SlowAnswer, Traits = ["Extent", "all"])]
     public async Task A_caller_who_leaves_ends_the_process(FakeBehavior behavior)
     {
         var started = _shared.Pids.Count;
@@ -71,7 +71,7 @@ public sealed class CancellationTests(CancellationTests.Fixture fixture) : IClas
 
     [Theory(Timeout = 120_000)]
     [InlineData(PosixSignal.SIGTERM)]
-    [InlineData(PosixSignal.SIGINT)]
+    [InlineData(PosixSignal.SIGINT, Traits = ["Extent", "all"])]
     public async Task A_stop_lets_running_requests_finish_and_takes_no_new_ones(PosixSignal signal)
     {
         await using var relay = await FakeRelay.StartAsync(
@@ -252,6 +252,7 @@ public sealed class CancellationTests(CancellationTests.Fixture fixture) : IClas
     /// <summary>
     /// The .NET runtime takes the first SIGABRT and goes on: its sender finds a relay that still serves and can be stopped.
     /// </summary>
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task A_single_SIGABRT_leaves_the_relay_serving_and_SIGTERM_ends_it()
     {

@@ -37,6 +37,7 @@ public sealed class ClaudeDiscoveryTests
         (await relay.GetAsync("/health")).Status.Should().Be(200);
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task A_claude_on_the_path_is_found()
     {
@@ -46,6 +47,7 @@ public sealed class ClaudeDiscoveryTests
         (await relay.CompleteAsync(await relay.MintAsync("app"), new { prompt = "hi" })).Text.Should().Be("From the PATH.");
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task A_claude_in_the_users_local_bin_is_found_also_when_it_comes_later()
     {
@@ -71,6 +73,7 @@ public sealed class ClaudeDiscoveryTests
         FakeClaudeInstall.Pids(fake.Directory).Should().BeEmpty("only its version was asked for");
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task A_version_newer_than_the_newest_tested_works_and_is_warned_about()
     {
@@ -87,8 +90,8 @@ public sealed class ClaudeDiscoveryTests
 
     [Theory(Timeout = 120_000)]
     [InlineData("#!/bin/sh\necho I am no claude\n", "CLAUDE_BIN")]
-    [InlineData("#!/bin/sh\nexec /srv/somewhere/private/node\n", "does not start as it should")]
-    [InlineData("\u0001\u0002 not a program", "does not start as it should")]
+    [InlineData("#!/bin/sh\nexec /srv/somewhere/private/node\n", "does not start as it should", Traits = ["Extent", "all"])]
+    [InlineData("\u0001\u0002 not a program", "does not start as it should", Traits = ["Extent", "all"])]
     public async Task A_claude_that_is_none_is_told_without_a_path_of_this_machine(string program, string told)
     {
         using var fake = new Fake(new FakeScript());
@@ -141,6 +144,7 @@ public sealed class ClaudeDiscoveryTests
         FakeClaudeInstall.Pids(fake.Directory).Should().BeEmpty();
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task Auto_starts_without_a_jail_when_none_works_and_says_so()
     {

@@ -96,6 +96,7 @@ public sealed class ConfigurationTests : IDisposable
         relay.Log.Should().ContainSingle().Which.Should().Contain("config.env, line 4").And.NotContain("MAX_INPUT_BYTES 5");
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task Names_that_mean_nothing_are_warned_about_where_they_are_meant_for_the_relay()
     {
@@ -111,6 +112,7 @@ public sealed class ConfigurationTests : IDisposable
         relay.Log.Should().NotContain(line => line.Contains("SOMETHING_ELSE", StringComparison.Ordinal), "the environment is everybody's");
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 180_000)]
     public async Task The_environment_overrides_the_file_and_the_command_line_overrides_both()
     {
@@ -236,7 +238,7 @@ public sealed class ConfigurationTests : IDisposable
 
     [Theory(Timeout = 120_000)]
     [InlineData("0.0.0.0")]
-    [InlineData("::")]
+    [InlineData("::", Traits = ["Extent", "all"])]
     public async Task An_address_that_others_reach_must_be_meant(string host)
     {
         await using var relay = RelayProgram.Launch([("HOST", host)]);
@@ -330,6 +332,7 @@ public sealed class ConfigurationTests : IDisposable
         await asking.Invoking(task => task).Should().ThrowAsync<OperationCanceledException>();
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task A_cloud_gets_its_own_credential_and_what_is_passed_on()
     {

@@ -22,7 +22,7 @@ public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay
     [InlineData("/v1/chat/completions", 20)]
     [InlineData("/v1/messages", 1, Traits = ["Extent", "all"])]
     [InlineData("/v1/messages", 2, Traits = ["Extent", "all"])]
-    [InlineData("/v1/messages", 3)]
+    [InlineData("/v1/messages", 3, Traits = ["Extent", "all"])]
     [InlineData("/v1/messages", 20, Traits = ["Extent", "all"])]
     public async Task Every_turn_arrives_in_order_with_its_picture_and_the_system_prompt(string path, int questions)
     {
@@ -122,6 +122,7 @@ public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay
         answer.Status.Should().Be(200, answer.Body);
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task Effort_and_cap_reach_the_API_and_the_operators_cap_holds()
     {
@@ -223,6 +224,7 @@ public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay
         streamed.Events[^1].Json.GetProperty("structured_output").GetProperty("a").GetInt32().Should().Be(5);
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 180_000)]
     public async Task An_answer_that_fits_for_Claude_Code_alone_does_not_leave()
     {
@@ -247,6 +249,7 @@ public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay
         relay.Program.Log.Should().Contain(line => line.Contains(" 422 schema_not_satisfied ", StringComparison.Ordinal));
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 180_000)]
     public async Task A_schema_of_a_list_brings_a_list()
     {

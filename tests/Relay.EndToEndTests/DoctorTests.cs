@@ -81,6 +81,7 @@ public sealed class DoctorTests
         error.Should().Contain("relay.db").And.NotContain("   at ").And.NotContain("Exception");
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 180_000)]
     public async Task A_claude_that_may_not_serve_is_told_with_the_reason()
     {
@@ -137,6 +138,7 @@ public sealed class DoctorTests
         output.Should().MatchRegex("(?m)^fail  url  Refused by its text, before any look-up: target_forbidden");
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 180_000)]
     public async Task For_people_there_is_a_line_for_each_finding()
     {

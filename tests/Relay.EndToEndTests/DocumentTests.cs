@@ -63,7 +63,7 @@ public sealed class DocumentTests(RealRelay relay)
 
     [Theory(Timeout = 120_000)]
     [InlineData("/v1/chat/completions")]
-    [InlineData("/v1/responses")]
+    [InlineData("/v1/responses", Traits = ["Extent", "all"])]
     public async Task OpenAIs_files_arrive_as_documents_with_their_names(string path)
     {
         var words = $"files by {path}";
@@ -186,7 +186,7 @@ public sealed class DocumentTests(RealRelay relay)
     }
 
     [Theory(Timeout = 120_000)]
-    [InlineData("/v1/chat/completions")]
+    [InlineData("/v1/chat/completions", Traits = ["Extent", "all"])]
     [InlineData("/v1/responses")]
     public async Task OpenAIs_routes_have_the_words_and_leave_citations_out(string path)
     {
@@ -215,6 +215,7 @@ public sealed class DocumentTests(RealRelay relay)
             .Be("It says: é one two");
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task A_process_serves_again_after_documents_of_megabytes()
     {

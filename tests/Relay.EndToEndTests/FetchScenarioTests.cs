@@ -220,8 +220,8 @@ public sealed class FetchScenarioTests(TestInternet internet) : IClassFixture<Te
     }
 
     [Theory]
-    [InlineData("html")]
-    [InlineData("text")]
+    [InlineData("html", Traits = ["Extent", "all"])]
+    [InlineData("text", Traits = ["Extent", "all"])]
     [InlineData("markdown")]
     public async Task A_page_comes_in_the_form_that_was_asked_for_and_nothing_else_is_asked(string format)
     {

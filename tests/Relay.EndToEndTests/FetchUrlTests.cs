@@ -10,7 +10,7 @@ public sealed class FetchUrlTests(TestInternet internet) : IClassFixture<TestInt
     /// <summary>The framework reads international names in two ways; the relay in one.</summary>
     [Theory]
     [InlineData(false)]
-    [InlineData(true)]
+    [InlineData(true, Traits = ["Extent", "all"])]
     public async Task Every_URL_is_judged_as_the_corpus_says_and_a_refused_one_is_never_looked_up(bool withIcu)
     {
         internet.Names.Everybody = PublicAddress;

@@ -192,6 +192,7 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
         _relay.Program.Log.Should().NotContain(line => line.Contains("Exception", StringComparison.Ordinal));
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 180_000)]
     public async Task A_client_that_sends_its_body_too_slowly_is_cut_off()
     {
@@ -239,6 +240,7 @@ public sealed class FrontDoorTests(FrontDoorTests.Fixture fixture) : IClassFixtu
         (await relay.AskAsync()).Status.Should().Be(200, "others go on");
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 180_000)]
     public async Task An_address_beyond_loopback_needs_to_be_meant()
     {

@@ -66,7 +66,7 @@ public sealed class KeyCommandTests(KeyCommandTests.Fixture fixture) : IClassFix
 
     [Theory(Timeout = 120_000)]
     [InlineData("bin/genkey")]
-    [InlineData("bin/genkey", "")]
+    [InlineData("bin/genkey", "", Traits = ["Extent", "all"])]
     [InlineData("bin/genkey", "two words", Traits = ["Extent", "all"])]
     [InlineData("bin/genkey", "../../etc", Traits = ["Extent", "all"])]
     [InlineData("bin/genkey", "Ünicode", Traits = ["Extent", "all"])]
@@ -74,13 +74,13 @@ public sealed class KeyCommandTests(KeyCommandTests.Fixture fixture) : IClassFix
     [InlineData("bin/genkey", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", Traits = ["Extent", "all"])]
     [InlineData("bin/genkey", "app")]
     [InlineData("bin/genkey", "limited", "0", Traits = ["Extent", "all"])]
-    [InlineData("bin/genkey", "limited", "-5")]
+    [InlineData("bin/genkey", "limited", "-5", Traits = ["Extent", "all"])]
     [InlineData("bin/genkey", "limited", "many", Traits = ["Extent", "all"])]
     [InlineData("bin/genkey", "limited", "10000001")]
     [InlineData("bin/genkey", "limited", "5", "6", Traits = ["Extent", "all"])]
     [InlineData("bin/revoke")]
     [InlineData("bin/revoke", "nobody", Traits = ["Extent", "all"])]
-    [InlineData("bin/revoke", "bad label")]
+    [InlineData("bin/revoke", "bad label", Traits = ["Extent", "all"])]
     [InlineData("bin/revoke", "a", "b", Traits = ["Extent", "all"])]
     public async Task A_refused_command_says_why_and_changes_nothing(string command, params string[] arguments)
     {
@@ -159,6 +159,7 @@ public sealed class KeyCommandTests(KeyCommandTests.Fixture fixture) : IClassFix
     }
 
     /// <summary>A hundred writers: eight commands, and this process with the rest of them, through the same lock.</summary>
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task Keys_minted_at_once_are_all_there()
     {
@@ -199,6 +200,7 @@ public sealed class KeyCommandTests(KeyCommandTests.Fixture fixture) : IClassFix
         }
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 1_200_000)]
     public async Task A_command_that_is_killed_leaves_the_old_keys_or_the_new()
     {

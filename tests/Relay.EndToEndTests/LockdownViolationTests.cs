@@ -10,7 +10,7 @@ public sealed class LockdownViolationTests(LockdownViolationTests.Fixture fixtur
     private readonly FakeRelay _relay = fixture.Relay;
 
     /// <summary>Values that may not stand in an init frame, and the finding of each in the audit log.</summary>
-    public static TheoryData<string, string> Deviations => [.. Extent.Sample(AllDeviations, oneOf: 3)];
+    public static TheoryData<string, string> Deviations => [.. Extent.Sample(AllDeviations, oneOf: 6)];
 
     private static TheoryData<string, string> AllDeviations =>
         new()

@@ -339,6 +339,7 @@ public sealed class MetricsTests(TestInternet internet) : IClassFixture<TestInte
             .NotContain(line => line.Contains("metrics 4", StringComparison.Ordinal) && line.Contains("404", StringComparison.Ordinal));
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 180_000)]
     public async Task A_port_that_is_taken_and_nonsense_are_told_at_the_start()
     {

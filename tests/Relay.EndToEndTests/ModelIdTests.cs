@@ -16,6 +16,7 @@ public sealed class ModelIdTests : IAsyncLifetime
 
     public async ValueTask DisposeAsync() => await _api.DisposeAsync();
 
+    [OnlyWithAll]
     [Fact]
     public async Task A_full_id_is_called_once_and_named_as_the_API_names_it()
     {

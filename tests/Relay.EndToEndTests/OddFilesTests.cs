@@ -40,6 +40,7 @@ public sealed class OddFilesTests : IDisposable
         relay.Log.Should().ContainSingle().Which.Should().StartWith("FTL").And.Contain("Read-only").And.Contain("RELAY_HOME");
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task A_pipe_or_directory_in_place_of_the_keys_or_settings_blocks_nothing_and_the_next_change_is_read()
     {

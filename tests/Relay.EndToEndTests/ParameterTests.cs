@@ -137,6 +137,7 @@ public sealed partial class ParameterTests(RealRelay relay) : IClassFixture<Real
             .Be("stop");
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task A_temperature_of_OpenAIs_above_Claudes_greatest_counts_as_that_and_is_named()
     {

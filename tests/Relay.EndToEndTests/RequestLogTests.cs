@@ -11,7 +11,7 @@ public sealed class RequestLogTests
 
     [Theory(Timeout = 180_000)]
     [InlineData("text")]
-    [InlineData("json")]
+    [InlineData("json", Traits = ["Extent", "all"])]
     public async Task Nothing_that_was_said_is_written_down(string format)
     {
         using var temporary = new TemporaryDirectory();
@@ -118,7 +118,7 @@ public sealed class RequestLogTests
     }
 
     [Theory(Timeout = 120_000)]
-    [InlineData("text")]
+    [InlineData("text", Traits = ["Extent", "all"])]
     [InlineData("json")]
     public async Task Control_characters_never_reach_the_log(string format)
     {

@@ -22,7 +22,7 @@ public sealed class SdkTests(SdkTests.Fixture relay) : IClassFixture<SdkTests.Fi
 
     [Theory(Timeout = 120_000)]
     [InlineData("openai")]
-    [InlineData("anthropic")]
+    [InlineData("anthropic", Traits = ["Extent", "all"])]
     public async Task The_JavaScript_SDKs_feel_at_home(string sdk)
     {
         var seen = await RunNodeAsync(sdk);

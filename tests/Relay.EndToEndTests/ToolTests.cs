@@ -465,6 +465,7 @@ public sealed class ToolTests(RealRelay relay) : IClassFixture<RealRelay>
         answer.Body.Should().Contain(part);
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 300_000)]
     public async Task Any_body_with_tools_is_answered_and_puts_nothing_in_doubt()
     {

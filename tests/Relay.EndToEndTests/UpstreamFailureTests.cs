@@ -45,15 +45,15 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
     [Theory]
     [InlineData(UpstreamFailure.Unauthorized, 503, "not_logged_in", null)]
     [InlineData(UpstreamFailure.Forbidden, 503, "not_logged_in", null, Traits = ["Extent", "all"])]
-    [InlineData(UpstreamFailure.PromptTooLong, 400, "prompt_too_long", null)]
+    [InlineData(UpstreamFailure.PromptTooLong, 400, "prompt_too_long", null, Traits = ["Extent", "all"])]
     [InlineData(UpstreamFailure.InvalidRequest, 502, "upstream_error", null, Traits = ["Extent", "all"])]
     [InlineData(UpstreamFailure.ModelNotFound, 400, "unknown_model", null)]
     [InlineData(UpstreamFailure.RateLimited, 429, "upstream_rate_limited", 30)]
-    [InlineData(UpstreamFailure.Overloaded, 503, "overloaded", 30)]
+    [InlineData(UpstreamFailure.Overloaded, 503, "overloaded", 30, Traits = ["Extent", "all"])]
     [InlineData(UpstreamFailure.ServerError, 502, "upstream_error", null, Traits = ["Extent", "all"])]
     [InlineData(UpstreamFailure.Garbage, 502, "upstream_error", null, Traits = ["Extent", "all"])]
     [InlineData(UpstreamFailure.EmptyStream, 502, "upstream_error", null, Traits = ["Extent", "all"])]
-    [InlineData(UpstreamFailure.BrokenStream, 502, "upstream_error", null)]
+    [InlineData(UpstreamFailure.BrokenStream, 502, "upstream_error", null, Traits = ["Extent", "all"])]
     [InlineData(UpstreamFailure.ErrorEvent, 503, "overloaded", 30)]
     public async Task A_failure_has_its_own_code_and_none_of_the_upstreams_words(
         UpstreamFailure failure,
@@ -97,7 +97,7 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
     [InlineData(UpstreamFailure.Forbidden)]
     [InlineData(UpstreamFailure.PromptTooLong, Traits = ["Extent", "all"])]
     [InlineData(UpstreamFailure.ModelNotFound, Traits = ["Extent", "all"])]
-    [InlineData(UpstreamFailure.InvalidRequest)]
+    [InlineData(UpstreamFailure.InvalidRequest, Traits = ["Extent", "all"])]
     public async Task A_failure_that_no_repeat_can_help_costs_one_call(UpstreamFailure failure)
     {
         await AskAsync(await relays.PatientAsync(), new Behavior { Failure = failure, BeforeEnd = UntilKilled });
@@ -105,6 +105,7 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
         relays.Api.Requests.Count.Should().Be(1);
     }
 
+    [OnlyWithAll]
     [Fact]
     public async Task A_refused_login_ends_at_once()
     {

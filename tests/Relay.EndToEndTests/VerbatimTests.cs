@@ -53,6 +53,7 @@ public sealed class VerbatimTests(RelayPerSandbox relays)
             RelayPerSandbox.QuestionsOf(sandbox, Enumerable.Range(0, Extent.IsLong ? 500 : 16).Select(seed => MadeUp(new Random(seed))))
         );
 
+    [OnlyWithAll]
     [Theory, MemberData(nameof(Modes))]
     public Task Texts_as_long_as_allowed_arrive_as_they_were_sent(string sandbox) =>
         AllArriveAsync(

@@ -29,7 +29,7 @@ internal static class MessageBody
     ];
 
     /// <summary>The body as the domain sees it. Anthropic requires a cap for an answer, and none for an estimate.</summary>
-    public static Result<CompatibleRequest> Parse(JsonElement root, IModelNames models, bool needsMaxTokens)
+    public static Result<ParsedBody> Parse(JsonElement root, IModelNames models, bool needsMaxTokens)
     {
         var fields = new FieldReader();
         var body = new LenientBody(
@@ -62,7 +62,7 @@ internal static class MessageBody
         var isStream = body.Flag("stream");
         return fields.Error is { } error
             ? error
-            : new CompatibleRequest(
+            : new ParsedBody(
                 new CompletionRequest(conversation!, system, model)
                 {
                     Schema = schema,
@@ -73,7 +73,6 @@ internal static class MessageBody
                     Tools = tools,
                 },
                 isStream,
-                IncludesUsage: true,
                 body.FindIgnored()
             );
     }

@@ -1,33 +1,14 @@
-using MediatR;
 using Microsoft.AspNetCore.Mvc;
-using Microsoft.Extensions.Options;
-using Relay.Api.Authentication;
 using Relay.Api.Completions;
 using Relay.Api.OpenApi;
-using Relay.Api.Quotas;
-using Relay.Api.Streaming;
-using Relay.Application.Completions;
-using Relay.Application.Models;
-using Relay.Application.Serving;
-using Relay.Domain.Keys;
-using Relay.Domain.Quotas;
 
 namespace Relay.Api.Anthropic;
 
-[RequireScope(KeyScopes.Complete)]
-[SpendsQuota(QuotaBucket.Completions)]
 [Speaks(ApiSurface.Anthropic)]
 [Tags("Anthropic's API")]
 [Takes("anthropic-version")]
 [Route("v1/messages")]
-internal sealed class MessagesController(
-    IMediator mediator,
-    ICompletionEngine engine,
-    IModelNames models,
-    IOptions<ServerOptions> server,
-    TimeProvider clock,
-    ILogger<MessagesController> logger
-) : ControllerBase
+internal sealed class MessagesController(CompletionServices services) : CompletionController(services)
 {
     /// <summary>Answers a conversation, for programs that use Anthropic's API</summary>
     /// <remarks>
@@ -44,8 +25,8 @@ internal sealed class MessagesController(
     public async Task<IActionResult> CompleteAsync(CancellationToken cancellationToken)
     {
         var body = await Request.ReadObjectAsync(
-            root => MessageBody.Parse(root, models, needsMaxTokens: true),
-            server.Value.MaxBodyBytes,
+            root => MessageBody.Parse(root, Models, needsMaxTokens: true),
+            MaxBodyBytes,
             cancellationToken
         );
         if (!body.TryGet(out var parsed, out var error))
@@ -53,26 +34,11 @@ internal sealed class MessagesController(
             return error.ToActionResult();
         }
 
-        HttpContext.Tell(parsed.Ignored, logger, parsed.Request.Parameters, engine);
-        var request = parsed.Request;
-
-        var context = HttpContext.RelayRequest();
-        var id = context.RequestId.Replace("req_", "msg_", StringComparison.Ordinal);
-        if (parsed.IsStream)
-        {
-            await using var stream = new EventStream(HttpContext, server.Value, clock, MessageStream.Ping);
-            return await new MessageStream(
-                stream,
-                id,
-                () => context.Model!.Value,
-                context.RequestId,
-                request.EstimatedInputTokens
-            ).RunAsync(mediator, context, request, stream.Ended);
-        }
-
-        var result = await mediator.Send(new CompleteCommand(context, request), cancellationToken);
-        return result.TryGet(out var completion, out error)
-            ? new JsonResult(
+        var id = Context.RequestId.Replace("req_", "msg_", StringComparison.Ordinal);
+        return await AnswerAsync(
+            parsed,
+            stream => new MessageStream(stream, id, () => Context.Model!.Value, Context.RequestId, parsed.Request.EstimatedInputTokens),
+            completion =>
                 MessageAnswer.Of(
                     id,
                     completion.Model.Value,
@@ -80,8 +46,9 @@ internal sealed class MessagesController(
                     completion.StopReason,
                     completion.StopSequence,
                     MessageUsage.From(completion.Usage)
-                )
-            )
-            : error.ToActionResult();
+                ),
+            cancellationToken,
+            MessageStream.Ping
+        );
     }
 }

@@ -1,29 +1,12 @@
-using MediatR;
 using Microsoft.AspNetCore.Mvc;
-using Microsoft.Extensions.Options;
-using Relay.Api.Authentication;
 using Relay.Api.OpenApi;
-using Relay.Api.Quotas;
-using Relay.Api.Streaming;
-using Relay.Application.Completions;
-using Relay.Application.Serving;
-using Relay.Domain.Keys;
-using Relay.Domain.Quotas;
 
 namespace Relay.Api.Completions;
 
-[RequireScope(KeyScopes.Complete)]
-[SpendsQuota(QuotaBucket.Completions)]
 [Speaks(ApiSurface.Native)]
 [Tags("Completions")]
 [Route("v1/complete")]
-internal sealed class CompleteController(
-    IMediator mediator,
-    ICompletionEngine engine,
-    IOptions<ServerOptions> options,
-    TimeProvider clock,
-    ILogger<CompleteController> logger
-) : ControllerBase
+internal sealed class CompleteController(CompletionServices services) : CompletionController(services)
 {
     /// <summary>Answers a prompt or a conversation</summary>
     /// <remarks>
@@ -38,29 +21,19 @@ internal sealed class CompleteController(
     [Answers(200, "The answer.", typeof(CompleteEvents), "text/event-stream")]
     public async Task<IActionResult> CompleteAsync(CancellationToken cancellationToken)
     {
-        var started = clock.GetTimestamp();
-        var body = await Request.ReadJsonAsync<CompleteBody>(options.Value.MaxBodyBytes, cancellationToken);
+        var started = Clock.GetTimestamp();
+        var body = await Request.ReadJsonAsync<CompleteBody>(MaxBodyBytes, cancellationToken);
         if (!body.TryGet(out var contract, out var error) || !contract.Parse().TryGet(out var parsed, out error))
         {
             return error.ToActionResult();
         }
 
-        HttpContext.Tell([], logger, parsed.Request.Parameters, engine);
-        var context = HttpContext.RelayRequest();
-        if (contract.Stream == true)
-        {
-            await using var stream = new EventStream(HttpContext, options.Value, clock);
-            return await new CompleteStream(stream, context, () => clock.GetElapsedTime(started)).RunAsync(
-                mediator,
-                context,
-                parsed.Request,
-                stream.Ended
-            );
-        }
-
-        var result = await mediator.Send(new CompleteCommand(context, parsed.Request), cancellationToken);
-        return result.TryGet(out var completion, out error)
-            ? new JsonResult(CompleteAnswer.From(completion, parsed.Format, clock.GetElapsedTime(started)))
-            : error.ToActionResult();
+        TimeSpan Elapsed() => Clock.GetElapsedTime(started);
+        return await AnswerAsync(
+            new ParsedBody(parsed.Request, contract.Stream == true, []),
+            stream => new CompleteStream(stream, Context, Elapsed),
+            completion => CompleteAnswer.From(completion, parsed.Format, Elapsed()),
+            cancellationToken
+        );
     }
 }

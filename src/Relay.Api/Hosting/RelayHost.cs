@@ -8,6 +8,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Options;
 using Relay.Api.Authentication;
+using Relay.Api.Completions;
 using Relay.Api.Dashboard;
 using Relay.Api.Idempotency;
 using Relay.Api.OpenApi;
@@ -237,7 +238,8 @@ internal static class RelayHost
             .AddSingleton<QuotaGate>()
             .AddSingleton<IdempotencyGate>()
             .AddSingleton<BodyBudget>()
-            .AddSingleton<AnswerBudget>();
+            .AddSingleton<AnswerBudget>()
+            .AddSingleton<CompletionServices>();
         services.AddSingleton<IActionResultExecutor<JsonResult>, JsonAnswers>();
     }
 

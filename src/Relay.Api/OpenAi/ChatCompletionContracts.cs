@@ -31,7 +31,7 @@ internal static class ChatCompletionBody
         new("service_tier", Text("auto", "default"), IsHarmless: true),
     ];
 
-    public static Result<CompatibleRequest> Parse(JsonElement root, IModelNames models)
+    public static Result<ParsedBody> Parse(JsonElement root, IModelNames models)
     {
         var fields = new FieldReader();
         var body = new LenientBody(root, fields, ContractFields.Of<ChatCompletionRequest>());
@@ -66,7 +66,7 @@ internal static class ChatCompletionBody
             && include.ValueKind == JsonValueKind.True;
         return fields.Error is { } error
             ? error
-            : new CompatibleRequest(
+            : new ParsedBody(
                 new CompletionRequest(conversation!, system, model)
                 {
                     Schema = schema,
@@ -77,10 +77,10 @@ internal static class ChatCompletionBody
                     Tools = tools,
                 },
                 isStream,
-                includesUsage,
                 body.FindIgnored()
             )
             {
+                IncludesUsage = includesUsage,
                 HasFunctions = hasFunctions,
             };
     }

@@ -11,7 +11,7 @@ namespace Relay.Api.Responses;
 /// A body of <c>POST /v1/responses</c> as the relay understands it. <c>Echo</c> holds the fields that the answer repeats. <c>MayRefer</c>:
 /// the caller may send ids of the answer's items later, instead of the items.
 /// </summary>
-internal sealed record ResponseRequest(CompatibleRequest Compatible, ResponseEcho Echo, bool MayRefer);
+internal sealed record ResponseRequest(ParsedBody Body, ResponseEcho Echo, bool MayRefer);
 
 /// <summary>
 /// Reads the body of <c>POST /v1/responses</c> as OpenAI's own API takes it. The relay stores nothing: a field that refers to an earlier
@@ -96,7 +96,7 @@ internal static class ResponseBody
         };
         // As at OpenAI, a caller does not refer to an answer that is not to be stored.
         var mayRefer = !(body.Find("store") is { } store && False(store));
-        return new ResponseRequest(new CompatibleRequest(request, isStream, IncludesUsage: true, body.FindIgnored()), echo, mayRefer);
+        return new ResponseRequest(new ParsedBody(request, isStream, body.FindIgnored()), echo, mayRefer);
     }
 
     /// <summary>Reads the parts of an answer that OpenAI leaves out unless they are asked for. The relay has none of them.</summary>

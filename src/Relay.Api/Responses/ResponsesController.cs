@@ -1,33 +1,15 @@
-using MediatR;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Mvc;
-using Microsoft.Extensions.Options;
-using Relay.Api.Authentication;
 using Relay.Api.Completions;
 using Relay.Api.OpenApi;
-using Relay.Api.Quotas;
-using Relay.Api.Streaming;
-using Relay.Application.Completions;
-using Relay.Application.Models;
-using Relay.Application.Serving;
 using Relay.Domain.Keys;
-using Relay.Domain.Quotas;
 
 namespace Relay.Api.Responses;
 
-[RequireScope(KeyScopes.Complete)]
-[SpendsQuota(QuotaBucket.Completions)]
 [Speaks(ApiSurface.OpenAi)]
 [Tags("OpenAI's API")]
 [Route("v1/responses")]
-internal sealed class ResponsesController(
-    IMediator mediator,
-    ICompletionEngine engine,
-    IModelNames models,
-    IOptions<ServerOptions> server,
-    TimeProvider clock,
-    ILogger<ResponsesController> logger
-) : ControllerBase
+internal sealed class ResponsesController(CompletionServices services) : CompletionController(services)
 {
     /// <summary>Answers a conversation, for programs that use OpenAI's Responses API</summary>
     /// <remarks>
@@ -44,48 +26,25 @@ internal sealed class ResponsesController(
     public async Task<IActionResult> CreateAsync(CancellationToken cancellationToken)
     {
         using var seal = new ItemSeal(HttpContext.Features.GetRequiredFeature<KeySecret>());
-        var body = await Request.ReadObjectAsync(
-            root => ResponseBody.Parse(root, models, seal),
-            server.Value.MaxBodyBytes,
-            cancellationToken
-        );
+        var body = await Request.ReadObjectAsync(root => ResponseBody.Parse(root, Models, seal), MaxBodyBytes, cancellationToken);
         if (!body.TryGet(out var parsed, out var error))
         {
             return error.ToActionResult();
         }
 
-        var request = parsed.Compatible.Request;
-        HttpContext.Tell(parsed.Compatible.Ignored, logger, request.Parameters, engine);
-        var context = HttpContext.RelayRequest();
-        var ids = new ResponseIds(context.RequestId);
-        ResponseContract Begin(string model) =>
-            ResponseContract.Begin(ids.Response, clock.GetUtcNow().ToUnixTimeSeconds(), model, parsed.Echo);
-        if (parsed.Compatible.IsStream)
-        {
-            await using var stream = new EventStream(HttpContext, server.Value, clock);
-            return await new ResponseStream(
-                stream,
-                ids,
-                model => Begin(model ?? context.Model!.Value),
-                clock,
-                parsed.MayRefer ? seal.Carry : null
-            ).RunAsync(mediator, context, request, stream.Ended);
-        }
-
-        var started = Begin(string.Empty);
-        var result = await mediator.Send(new CompleteCommand(context, request), cancellationToken);
-        if (!result.TryGet(out var completion, out error))
-        {
-            return error.ToActionResult();
-        }
-
-        var items = ResponseItems.Of(completion, ids);
-        return new JsonResult(
-            (started with { Model = completion.Model.Value }).End(
-                completion,
-                parsed.MayRefer ? seal.WithIds(items) : items,
-                clock.GetUtcNow().ToUnixTimeSeconds()
-            )
+        var ids = new ResponseIds(Context.RequestId);
+        var created = Clock.GetUtcNow().ToUnixTimeSeconds();
+        ResponseContract Begin(string? model) => ResponseContract.Begin(ids.Response, created, model ?? Context.Model!.Value, parsed.Echo);
+        return await AnswerAsync(
+            parsed.Body,
+            stream => new ResponseStream(stream, ids, Begin, Clock, parsed.MayRefer ? seal.Carry : null),
+            completion =>
+            {
+                var items = ResponseItems.Of(completion, ids);
+                return Begin(completion.Model.Value)
+                    .End(completion, parsed.MayRefer ? seal.WithIds(items) : items, Clock.GetUtcNow().ToUnixTimeSeconds());
+            },
+            cancellationToken
         );
     }
 }

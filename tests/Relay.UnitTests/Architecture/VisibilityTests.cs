@@ -1,5 +1,6 @@
 using System.Reflection;
 using Relay.Api.Anthropic;
+using Relay.Api.Completions;
 using Relay.Api.OpenAi;
 using Relay.Api.Responses;
 using Relay.Api.Streaming;
@@ -59,6 +60,7 @@ public sealed class VisibilityTests
         typeof(AnswerBlock),
         typeof(AnswerPiece),
         typeof(DocumentSource),
+        typeof(CompletionController),
         typeof(CompletionStream),
         typeof(MessageFields),
         typeof(OpenAiFields),

@@ -277,6 +277,6 @@ public sealed class ChatCompletionBodyTests
     private static Result<CompletionRequest> Parse(string fields) =>
         Read(fields).TryGet(out var parsed, out var error) ? parsed.Request : error;
 
-    private static Result<CompatibleRequest> Read(string fields) =>
+    private static Result<ParsedBody> Read(string fields) =>
         ChatCompletionBody.Parse(JsonElement.Parse($"{{\"model\":\"opus\",{fields}}}"), Any.ModelNames());
 }

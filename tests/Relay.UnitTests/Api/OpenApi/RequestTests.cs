@@ -287,7 +287,7 @@ public sealed class RequestTests
             "/v1/chat/completions" => ReadObjectAsync(body, root => ChatCompletionBody.Parse(root, Any.ModelNames())),
             "/v1/responses" => ReadObjectAsync(
                 body,
-                root => ResponseBody.Parse(root, Any.ModelNames(), Seal).TryGet(out var parsed, out var error) ? parsed.Compatible : error
+                root => ResponseBody.Parse(root, Any.ModelNames(), Seal).TryGet(out var parsed, out var error) ? parsed.Body : error
             ),
             "/v1/messages" => ReadObjectAsync(body, root => MessageBody.Parse(root, Any.ModelNames(), needsMaxTokens: true)),
             "/v1/messages/count_tokens" => ReadObjectAsync(body, root => MessageBody.Parse(root, Any.ModelNames(), needsMaxTokens: false)),
@@ -319,7 +319,7 @@ public sealed class RequestTests
         where T : class =>
         (await Request(body).ReadJsonAsync<T>(1_000_000, Waiting.Token)).TryGet(out var contract, out var error) ? parse(contract) : error;
 
-    private static async Task<RelayError?> ReadObjectAsync(JsonObject body, Func<JsonElement, Result<CompatibleRequest>> parse) =>
+    private static async Task<RelayError?> ReadObjectAsync(JsonObject body, Func<JsonElement, Result<ParsedBody>> parse) =>
         (await Request(body).ReadObjectAsync(parse, 1_000_000, Waiting.Token)).Error;
 
     private static HttpRequest Request(JsonObject body)

@@ -163,7 +163,7 @@ public sealed class ResponseBodyTests
     [InlineData("\"safety_identifier\":\"u\"", "safety_identifier")]
     [InlineData("\"temperature\":1.5", "temperature")]
     public void A_field_that_only_sways_the_answer_is_named_as_ignored(string field, string name) =>
-        Read($"{Hi},{field}").Value.Compatible.Ignored.Should().Equal(name);
+        Read($"{Hi},{field}").Value.Body.Ignored.Should().Equal(name);
 
     [Theory]
     [InlineData(
@@ -174,8 +174,7 @@ public sealed class ResponseBodyTests
         "\"tools\":[],\"tool_choice\":\"auto\",\"parallel_tool_calls\":true,\"metadata\":{\"a\":\"b\"},\"user\":\"u\",\"service_tier\""
             + ":\"auto\",\"reasoning\":null,\"text\":null"
     )]
-    public void Fields_that_ask_for_the_default_are_taken(string fields) =>
-        Read($"{Hi},{fields}").Value.Compatible.Ignored.Should().BeEmpty();
+    public void Fields_that_ask_for_the_default_are_taken(string fields) => Read($"{Hi},{fields}").Value.Body.Ignored.Should().BeEmpty();
 
     [Theory]
     [InlineData("\"instructions\":\"x\"", "input")]
@@ -226,7 +225,7 @@ public sealed class ResponseBodyTests
     }
 
     private static Result<CompletionRequest> Parse(string fields) =>
-        Read(fields).TryGet(out var parsed, out var error) ? parsed.Compatible.Request : error;
+        Read(fields).TryGet(out var parsed, out var error) ? parsed.Body.Request : error;
 
     private static Result<ResponseRequest> Read(string fields)
     {

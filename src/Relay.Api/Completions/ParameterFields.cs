@@ -1,18 +1,7 @@
 using System.Text.Json;
-using Relay.Application.Completions;
 using Relay.Domain.Completions;
 
 namespace Relay.Api.Completions;
-
-/// <summary>
-/// A body of OpenAI's or Anthropic's API as the relay understands it. <c>IncludesUsage</c>: a stream in OpenAI's format ends with the
-/// usage. <c>Ignored</c> names the fields that had no effect.
-/// </summary>
-internal sealed record CompatibleRequest(CompletionRequest Request, bool IsStream, bool IncludesUsage, IReadOnlyList<string> Ignored)
-{
-    /// <summary>Whether tools were declared in the older form of OpenAI's API. Calls then have that form, too.</summary>
-    public bool HasFunctions { get; init; }
-}
 
 /// <summary>Reads the fields of a body for sampling and thinking.</summary>
 internal static class ParameterFields
@@ -80,33 +69,4 @@ internal static class ParameterFields
 
     private static double? Share(LenientBody body, FieldReader fields, string name) =>
         body.Number(name) is { } number ? fields.Take(ModelParameters.ReadShare(name, number)) : null;
-}
-
-internal static class IgnoredFields
-{
-    /// <summary>
-    /// Tells the caller, and the log at debug level, which fields had no effect. Parameters have none where the engine can't pass them on.
-    /// </summary>
-    public static void Tell(
-        this HttpContext context,
-        IReadOnlyList<string> ignored,
-        ILogger logger,
-        ModelParameters parameters,
-        ICompletionEngine engine
-    )
-    {
-        if (!engine.TakesParameters)
-        {
-            ignored = [.. parameters.Names.Union(ignored, StringComparer.Ordinal)];
-        }
-
-        if (ignored.Count == 0)
-        {
-            return;
-        }
-
-        var names = string.Join(", ", ignored);
-        context.Response.Headers[LenientBody.IgnoredHeader] = names;
-        logger.LogDebug("Fields without effect here: {Names}", names);
-    }
 }
