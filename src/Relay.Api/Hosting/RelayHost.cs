@@ -238,8 +238,9 @@ internal static class RelayHost
             .AddSingleton<QuotaGate>()
             .AddSingleton<IdempotencyGate>()
             .AddSingleton<BodyBudget>()
-            .AddSingleton<AnswerBudget>()
-            .AddSingleton<CompletionServices>();
+            .AddSingleton<AnswerBudget>();
+        // Lives as long as a request, like the mediator in it: a mediator of the whole host would keep what it makes until the stop.
+        services.AddScoped<CompletionServices>();
         services.AddSingleton<IActionResultExecutor<JsonResult>, JsonAnswers>();
     }
 
