@@ -85,10 +85,8 @@ building=$!
 trap 'wait' EXIT
 if [ "$extent" != fast ]; then install_tools; fi
 wait "$building"
-if [ "$extent" != fast ]; then
-  CLAUDE_RELAY_TEST_FAKE_CLAUDE=$(native_fake_claude)
-  export CLAUDE_RELAY_TEST_FAKE_CLAUDE
-fi
+CLAUDE_RELAY_TEST_FAKE_CLAUDE=$(native_fake_claude)
+export CLAUDE_RELAY_TEST_FAKE_CLAUDE
 passed=0 failed=0 names=''
 if [ "$extent" != fast ] && [ $# = 0 ]; then
   say "Checking the format of the code ..."

@@ -134,6 +134,7 @@ public sealed class CancellationTests(CancellationTests.Fixture fixture) : IClas
             .Should()
             .BeEmpty();
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task A_request_that_outlasts_the_drain_is_cut_and_nothing_stays()
     {
@@ -155,6 +156,7 @@ public sealed class CancellationTests(CancellationTests.Fixture fixture) : IClas
         (await running.Invoking(task => task).Should().ThrowAsync<Exception>()).Which.Should().BeAssignableTo<HttpRequestException>();
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 120_000)]
     public async Task A_relay_that_is_killed_takes_everything_with_it()
     {

@@ -356,6 +356,7 @@ public sealed class ConversationTests(RealRelay relay) : IClassFixture<RealRelay
             .Equal(3, 3);
     }
 
+    [OnlyWithAll]
     [Fact(Timeout = 180_000)]
     public async Task A_schema_comes_with_OpenAIs_and_Anthropics_words_too()
     {

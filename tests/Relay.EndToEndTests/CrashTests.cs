@@ -7,6 +7,7 @@ public sealed class CrashTests
 {
     private static readonly int Rounds = Extent.Of(2, 4, 200);
 
+    [OnlyWithAll]
     [Fact(Timeout = 1_800_000)]
     public async Task Killed_at_random_moments_it_forgets_at_most_a_second()
     {

@@ -44,9 +44,13 @@ public sealed class FileMentionTests : IClassFixture<FileMentionTests.Planted>
 
     public FileMentionTests(RelayPerSandbox relays, Planted planted) => (_relays, _canaries) = (relays, planted.Canaries);
 
-    /// <summary>Both ways to run, and every way to name a file: with <c>--all</c> each in both.</summary>
+    /// <summary>Ways to name a file, in the jail; with <c>--all</c> every way, with and without the jail.</summary>
     public static TheoryData<string, string> Cases =>
-        [.. RelayPerSandbox.Modes.SelectMany(mode => RelayPerSandbox.SamplesOf(mode.Data, Forms).Select(form => (mode.Data, form)))];
+        [
+            .. RelayPerSandbox.JailedUnlessAll.SelectMany(mode =>
+                RelayPerSandbox.SamplesOf(mode.Data, Forms).Select(form => (mode.Data, form))
+            ),
+        ];
 
     private static string[] Forms =>
         ["absolute", "quoted", "quoted with blanks", "lines", "folder", "home", "parents", "parents of the working directory"];

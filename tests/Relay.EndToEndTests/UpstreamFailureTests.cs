@@ -198,9 +198,10 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
         relay.Log.Should().NotContain(line => line.Contains("Lockdown violation", StringComparison.Ordinal));
     }
 
+    [OnlyWithAll]
     [Theory]
     [InlineData(UpstreamFailure.ServerError)]
-    [InlineData(UpstreamFailure.Overloaded, Traits = ["Extent", "all"])]
+    [InlineData(UpstreamFailure.Overloaded)]
     public async Task A_single_failure_is_tried_again_and_the_answer_comes_once(UpstreamFailure failure)
     {
         var text = Behavior.WordsText(100);
@@ -240,9 +241,10 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
         relays.Api.Requests.Count.Should().Be(1);
     }
 
+    [OnlyWithAll]
     [Theory]
     [InlineData(UpstreamFailure.StalledStream)]
-    [InlineData(UpstreamFailure.StalledBeforeHeaders, Traits = ["Extent", "all"])]
+    [InlineData(UpstreamFailure.StalledBeforeHeaders)]
     public async Task A_silent_model_is_given_up_and_its_connection_closed(UpstreamFailure failure)
     {
         var answer = await AskAsync(await relays.ListeningAsync(), new Behavior { Failure = failure });
@@ -292,6 +294,7 @@ public sealed class UpstreamFailureTests(UpstreamFailureTests.Relays relays) : I
         }
     }
 
+    [OnlyWithAll]
     [Fact]
     public async Task The_metrics_tell_how_much_of_the_account_is_used()
     {

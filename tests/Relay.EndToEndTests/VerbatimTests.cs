@@ -46,6 +46,7 @@ public sealed class VerbatimTests(RelayPerSandbox relays)
     public Task Texts_of_every_kind_arrive_as_they_were_sent(string sandbox) =>
         AllArriveAsync(sandbox, RelayPerSandbox.QuestionsOf(sandbox, Texts));
 
+    [OnlyWithAll]
     [Theory, MemberData(nameof(Modes))]
     public Task Made_up_texts_arrive_as_they_were_sent(string sandbox) =>
         AllArriveAsync(
