@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need and runs them; the last line is "N passed, N failed".
-#   ./test.sh          every kind of test, those that are long by nature with a sample
-#   ./test.sh --fast   what needs neither root nor a download and takes seconds
+#   ./test.sh          every kind of test, those that are long by nature with a sample: five minutes on two cores
+#   ./test.sh --fast   what needs neither root nor a download: a minute
 #   ./test.sh --all    every test, as CI runs them: about 20 minutes on two cores
 #   ./test.sh --long   every test, with crash, load and fuzz tests at full length: an hour
 #   ./test.sh -- ARGS  the tests that these arguments of the test runner choose, e.g. -- -class '*LockdownTests'
