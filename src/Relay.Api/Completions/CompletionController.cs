@@ -1,28 +1,15 @@
-using MediatR;
 using Microsoft.AspNetCore.Mvc;
-using Microsoft.Extensions.Options;
 using Relay.Api.Authentication;
 using Relay.Api.Quotas;
 using Relay.Api.Streaming;
 using Relay.Application.Completions;
 using Relay.Application.Models;
 using Relay.Application.Pipeline;
-using Relay.Application.Serving;
 using Relay.Domain.Completions;
 using Relay.Domain.Keys;
 using Relay.Domain.Quotas;
 
 namespace Relay.Api.Completions;
-
-/// <summary>The services that every route for completions needs.</summary>
-internal sealed record CompletionServices(
-    IMediator Mediator,
-    ICompletionEngine Engine,
-    IModelNames Models,
-    IOptions<ServerOptions> Server,
-    TimeProvider Clock,
-    ILogger<CompletionController> Logger
-);
 
 /// <summary>
 /// A route for completions. The derived controllers differ in the body that they read, and in the answer and the events that they write.

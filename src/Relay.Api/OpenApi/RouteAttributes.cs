@@ -12,20 +12,6 @@ internal sealed class ReadsAttribute(Type contract) : Attribute
     public string? Rule { get; init; }
 }
 
-/// <summary>An answer that is not an error. Without a contract it has no body.</summary>
-[AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
-internal sealed class AnswersAttribute(int status, string description, Type? contract = null, string mediaType = "application/json")
-    : Attribute
-{
-    public int Status { get; } = status;
-
-    public string Description { get; } = description;
-
-    public Type? Contract { get; } = contract;
-
-    public string MediaType { get; } = mediaType;
-}
-
 /// <summary>Errors of a route beyond those that follow from its key, its body and its quota.</summary>
 [AttributeUsage(AttributeTargets.Method | AttributeTargets.Class)]
 internal sealed class FailsAttribute(params ErrorCode[] codes) : Attribute

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json.Serialization;
 using Relay.Api.OpenAi;
 using Relay.Api.OpenApi;
@@ -99,23 +98,6 @@ internal sealed record ResponseThoughts(
 internal sealed record ResponseSummary([property: Values("summary_text")] string Type, string Text)
 {
     public static ResponseSummary Of(string text) => new("summary_text", text);
-}
-
-/// <summary>Ids of a response and of its items, made from the request's id.</summary>
-internal sealed class ResponseIds(string requestId)
-{
-    private readonly string _suffix = requestId.Replace("req_", string.Empty, StringComparison.Ordinal);
-    private int _items;
-
-    public string Response => $"resp_{_suffix}";
-
-    public string NextMessage() => Next("msg");
-
-    public string NextCall() => Next("fc");
-
-    public string NextReasoning() => Next("rs");
-
-    private string Next(string kind) => string.Create(CultureInfo.InvariantCulture, $"{kind}_{_suffix}{_items++:x2}");
 }
 
 /// <summary>Makes the items of a whole answer.</summary>

@@ -5,19 +5,6 @@ using Relay.Domain.Quotas;
 
 namespace Relay.Application.Completions;
 
-/// <summary>Takes an answer as it comes.</summary>
-public interface ICompletionSink
-{
-    /// <summary>Takes the model that answers, as Anthropic's API names it. Comes before the first words.</summary>
-    void TakeModel(ModelName model);
-
-    /// <summary>
-    /// Takes the next piece. The model waits meanwhile: an implementation bounds the time, and cancels the request of a reader
-    /// that takes nothing.
-    /// </summary>
-    ValueTask WriteAsync(AnswerPiece piece, CancellationToken cancellationToken);
-}
-
 /// <summary>Runs completions, each in its own locked-down process.</summary>
 public interface ICompletionEngine
 {

@@ -45,22 +45,6 @@ public enum FindingStatus
     Fail,
 }
 
-/// <summary>The area of a check.</summary>
-public enum DiagnosticArea
-{
-    /// <summary>The settings.</summary>
-    Configuration,
-
-    /// <summary>Claude Code: executable, login, lockdown, jail.</summary>
-    ClaudeCode,
-
-    /// <summary>The files in the relay's home.</summary>
-    Home,
-
-    /// <summary>The machine: port and clock.</summary>
-    Machine,
-}
-
 /// <summary>Checks one thing. Changes nothing that a relay uses.</summary>
 public interface IDiagnosticCheck
 {

@@ -1,6 +1,4 @@
-using Microsoft.Extensions.Options;
 using Relay.Application.Configuration;
-using Relay.Application.Serving;
 
 namespace Relay.Application.Fetching;
 
@@ -65,32 +63,4 @@ public sealed class FetchOptions
 
     [Setting("FETCH_NAT64", "Treat 64:ff9b::/96 as the IPv4 address inside. For machines that reach IPv4 through DNS64 only.")]
     public bool Nat64 { get; set; }
-}
-
-internal sealed class FetchOptionsValidator : IValidateOptions<FetchOptions>
-{
-    public ValidateOptionsResult Validate(string? name, FetchOptions options)
-    {
-        var (_, problems) = FetchPolicyReader.Read(options, new ServerOptions());
-        if (options.UserAgent.Length == 0 || options.UserAgent.Any(letter => letter is < ' ' or > '~'))
-        {
-            problems = [.. problems, "FETCH_USER_AGENT: must be plain ASCII."];
-        }
-
-        // The message leaves out the address, which may hold a password.
-        if (
-            options.Proxy is { } proxy
-            && (proxy.Scheme != Uri.UriSchemeHttp || proxy.PathAndQuery != "/" || proxy.Fragment.Length > 0 || proxy.Host.Length == 0)
-        )
-        {
-            problems =
-            [
-                .. problems,
-                "FETCH_PROXY: must be http://host:port, with nothing behind the port. The relay speaks plain HTTP with the proxy; pages "
-                    + "of https stay encrypted through it.",
-            ];
-        }
-
-        return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
-    }
 }

@@ -4,67 +4,10 @@ using Relay.Application.Fleet;
 using Relay.Application.Models;
 using Relay.Application.Pipeline;
 using Relay.Domain;
-using Relay.Domain.Completions;
 using Relay.Domain.Keys;
-using Relay.Domain.Models;
 using Relay.Domain.Quotas;
 
 namespace Relay.Application.Quotas;
-
-/// <summary>A request that takes from its key's limits.</summary>
-public interface IAdmissible
-{
-    /// <summary>The caller, and the facts that later steps find.</summary>
-    RequestContext Context { get; }
-
-    /// <summary>The bucket that it takes from.</summary>
-    QuotaBucket Bucket { get; }
-}
-
-/// <summary>A request that a model answers: it also spends tokens of the account.</summary>
-public interface ISpendsTokens : IAdmissible
-{
-    /// <summary>The completion. Its model and its size give the estimated cost.</summary>
-    CompletionRequest Request { get; }
-}
-
-/// <summary>The load of a queue.</summary>
-public sealed record QueueLoad(int Places, int Running, int Waiting);
-
-/// <summary>The load of one key in a queue.</summary>
-public sealed record KeyLoad(string KeyId, int Running, int Waiting);
-
-/// <summary>The standing of keys with their limits, and the load of the queues.</summary>
-public interface IAdmission
-{
-    /// <summary>The load of a bucket's queue now. Costs nothing.</summary>
-    QueueLoad LoadOf(QuotaBucket bucket);
-
-    /// <summary>Whether the relay is stopping: no request is let in any more.</summary>
-    bool IsClosed { get; }
-
-    /// <summary>Lets no request in from now on, and refuses requests that wait. Running requests may end.</summary>
-    /// <returns>Completes when no request runs any more.</returns>
-    Task CloseAsync(CancellationToken cancellationToken);
-
-    /// <summary>The keys that have anything running or waiting in a bucket now, in no order.</summary>
-    IReadOnlyList<KeyLoad> LoadByKey(QuotaBucket bucket);
-
-    /// <summary>A refusal that is certain from the key alone, by this relay's counts. Without one, admission may still refuse.</summary>
-    QuotaDecision? FindKnownRefusal(ApiKey key, QuotaBucket bucket);
-
-    /// <summary>The refusal of a key that is held because its requests only fail; null when it is not held. Costs nothing.</summary>
-    RelayError? FindFailureLimit(ApiKey key);
-
-    /// <summary>Counts a request of the key that came to nothing: it was charged nothing, and no limit refused it.</summary>
-    void CountFailure(ApiKey key);
-
-    /// <summary>The limits that apply to a key.</summary>
-    QuotaLimits LimitsOf(ApiKey key, QuotaBucket bucket);
-
-    /// <summary>A key's limits of a bucket, the unused part of each, and the refusal that a request would get now. Takes nothing.</summary>
-    ValueTask<QuotaDecision> PeekAsync(ApiKey key, QuotaBucket bucket, CancellationToken cancellationToken);
-}
 
 /// <summary>
 /// Decides which requests may spend, and when. It asks the account's own limits, then the key's, then waits for a place to run in. A
@@ -333,20 +276,4 @@ internal sealed class Admission(
         admitted.Place?.Decline();
         await quotas.GiveBackAsync(admitted.Charge, admitted.CountedAs, CancellationToken.None);
     }
-}
-
-/// <summary>A request that may spend, until it is ended.</summary>
-internal sealed class Admitted(QuotaCharge charge, ModelName? model, ModelName? countedAs)
-{
-    public QuotaCharge Charge { get; } = charge;
-
-    /// <summary>The model that is to answer; null for pages.</summary>
-    public ModelName? Model { get; } = model;
-
-    /// <summary>The model that usage counts it under: an unlisted id counts under its family; null for pages.</summary>
-    public ModelName? CountedAs { get; } = countedAs;
-
-    public QueuePlace? Place { get; set; }
-
-    public UpstreamPass? Pass { get; set; }
 }

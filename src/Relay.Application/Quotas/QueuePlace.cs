@@ -1,18 +1,5 @@
 namespace Relay.Application.Quotas;
 
-/// <summary>The reason why a request got no place.</summary>
-internal enum QueueRefusal
-{
-    /// <summary>Too many are waiting already.</summary>
-    Full,
-
-    /// <summary>No place became free in time.</summary>
-    WaitedTooLong,
-
-    /// <summary>The relay is stopping.</summary>
-    Closed,
-}
-
 /// <summary>A place to run in, or the refusal of one. Disposing of it gives the place back.</summary>
 internal sealed class QueuePlace : IDisposable
 {

@@ -45,19 +45,6 @@ public sealed record TokenUsage(
     decimal? CostUsd
 );
 
-/// <summary>The origin of a completion's process.</summary>
-public enum ProcessOrigin
-{
-    /// <summary>Started for this request.</summary>
-    Cold,
-
-    /// <summary>A parked spare that knew nothing of the caller.</summary>
-    Blank,
-
-    /// <summary>A parked spare that already had the key's model and system prompt.</summary>
-    Prepared,
-}
-
 /// <summary>The time of each step of one completion inside the engine. Each step begins at the end of the one before.</summary>
 /// <param name="Origin">The origin of the process.</param>
 /// <param name="Claim">Getting a process: next to nothing from the pool, a process start when cold.</param>

@@ -1,42 +1,5 @@
 namespace Relay.Domain.Completions;
 
-/// <summary>Whether the model calls tools.</summary>
-public enum ToolChoiceMode
-{
-    /// <summary>The model decides.</summary>
-    Auto,
-
-    /// <summary>The model calls none.</summary>
-    None,
-
-    /// <summary>The model calls at least one.</summary>
-    Any,
-
-    /// <summary>The model calls one certain tool.</summary>
-    One,
-}
-
-/// <summary>The choice of tools that the caller leaves to the model.</summary>
-/// <param name="Mode">Whether the model calls any.</param>
-/// <param name="Name">The tool that it calls; null but with <see cref="ToolChoiceMode.One"/>.</param>
-public sealed record ToolChoice(ToolChoiceMode Mode, string? Name = null)
-{
-    /// <summary>The model decides.</summary>
-    public static ToolChoice Auto { get; } = new(ToolChoiceMode.Auto);
-
-    /// <summary>The model calls none.</summary>
-    public static ToolChoice None { get; } = new(ToolChoiceMode.None);
-
-    /// <summary>The model calls at least one.</summary>
-    public static ToolChoice Any { get; } = new(ToolChoiceMode.Any);
-
-    /// <summary>The model calls this tool.</summary>
-    public static ToolChoice Only(string name) => new(ToolChoiceMode.One, name);
-
-    /// <summary>Whether the model must call a tool.</summary>
-    public bool IsForced => Mode is ToolChoiceMode.Any or ToolChoiceMode.One;
-}
-
 /// <summary>The tools of a request, at least one. Prints <c>***</c>.</summary>
 public sealed class ToolSet
 {

@@ -1,16 +1,5 @@
 namespace Relay.Infrastructure.ApiGate;
 
-/// <summary>The place of Claude Code's note on the environment. For older models it is inside the last user message.</summary>
-internal enum NotePlacement
-{
-    /// <summary>In a message of the role <c>system</c> after the last user message.</summary>
-    SystemMessage,
-
-    /// <summary>In <c>system-reminder</c> blocks at the head of the last user message.</summary>
-    Reminders,
-    Absent,
-}
-
 /// <summary>
 /// The values of one executable and model around the caller's words. A rehearsal fills them in, and every later request must show the
 /// same. The lines that may vary are left out: session and device id, the end of <c>cc_version</c>, and the date.

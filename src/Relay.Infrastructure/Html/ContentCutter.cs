@@ -6,19 +6,6 @@ namespace Relay.Infrastructure.Html;
 /// <summary>A piece of a content, by offsets in bytes. The total and the next offset count Unicode code points.</summary>
 internal sealed record ContentPiece(int Start, int End, long TotalChars, long? NextOffset);
 
-/// <summary>The reason why there is no piece.</summary>
-internal enum CutProblem
-{
-    /// <summary>There is a piece.</summary>
-    None,
-
-    /// <summary>The content ends before the offset.</summary>
-    OffsetBehindEnd,
-
-    /// <summary>The tag at the beginning is larger than a piece may be.</summary>
-    TooLargeToCut,
-}
-
 /// <summary>
 /// Cuts a content into pieces. The pieces, joined in the order of their offsets, are the whole content. No piece begins or ends inside a
 /// character, nor, in markup, inside a tag or a character reference.

@@ -1,17 +1,5 @@
 namespace Relay.Infrastructure.Html;
 
-/// <summary>The kind of a step of a walk.</summary>
-internal enum MarkupStep
-{
-    Text,
-
-    /// <summary>An element begins. An element without content has no end.</summary>
-    Open,
-
-    /// <summary>An element ends: by its end tag, by a tag that may stand for it, or with the element around it.</summary>
-    Close,
-}
-
 /// <summary>
 /// Walks through a page's elements as browsers nest them: missing end tags are added, and end tags of nothing are left out. SVG is
 /// skipped. Memory grows with the depth only, and the walk stops when it is cancelled.
