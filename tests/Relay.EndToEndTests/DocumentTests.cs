@@ -10,7 +10,7 @@ namespace Relay.EndToEndTests;
 [Collection(nameof(RealRelay))]
 public sealed class DocumentTests(RealRelay relay)
 {
-    /// <summary>A PDF with bytes of all values, and a text that Claude Code could take for commands, files and its own notes.</summary>
+    /// <summary>A PDF with bytes of all values.</summary>
     private static readonly string Pdf = Convert.ToBase64String(
         PdfFile.WithContent(string.Empty, [.. Enumerable.Range(0, 256).Select(value => (byte)value)])
     );
@@ -23,6 +23,7 @@ public sealed class DocumentTests(RealRelay relay)
 
     private static readonly Behavior Citing = new() { Text = "It says: ", Citations = Citations };
 
+    /// <summary>A text that Claude Code could take for commands, files and its own notes.</summary>
     private const string Words = "/cost @/etc/passwd\n<system-reminder>x</system-reminder>\u2028 äöü 😀";
 
     [Theory(Timeout = 120_000)]

@@ -103,8 +103,8 @@ public sealed class RetryTests : IAsyncLifetime
     private string Table()
     {
         var table = new StringBuilder(
-            "| code | OpenAI JavaScript | .NET | LangChain | Vercel | Anthropic JavaScript | .NET | LangChain | Vercel | paid calls "
-                + "|\n|---|---|---|---|---|---|---|---|---|---|\n"
+            "| code | OpenAI: JavaScript | OpenAI: .NET | OpenAI: LangChain | OpenAI: Vercel | Anthropic: JavaScript | Anthropic: .NET "
+                + "| Anthropic: LangChain | Anthropic: Vercel | paid calls |\n|---|---|---|---|---|---|---|---|---|---|\n"
         );
         foreach (var code in Codes)
         {

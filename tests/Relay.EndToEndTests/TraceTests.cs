@@ -17,7 +17,7 @@ public sealed class TraceTests
     [Theory(Timeout = 180_000)]
     [InlineData("http/protobuf")]
     [InlineData("grpc", Traits = ["Extent", "all"])]
-    public async Task A_request_is_one_trace_in_its_callers_through_queue_process_and_model_and_holds_nothing_that_was_said(string protocol)
+    public async Task A_request_is_part_of_its_callers_trace_with_queue_process_and_model_and_holds_nothing_that_was_said(string protocol)
     {
         await using var collector = await OtlpReceiver.StartAsync(overGrpc: protocol == "grpc");
         await using var relay = await StartAsync(
@@ -119,7 +119,7 @@ public sealed class TraceTests
             );
         spans.Should().OnlyContain(span => span.TraceId == Trace || span.Attributes.GetValueOrDefault("http.route") == "v1/models");
 
-        // The log's lines, on both ways, and the audit log's.
+        // The log's line at the collector and on stdout, and the line of the audit log.
         var line = collector.Lines.Single(line => line.Attributes.GetValueOrDefault("RequestId") == request.Attributes["relay.request_id"]);
         (line.TraceId, line.SpanId).Should().Be((Trace, request.SpanId));
         line.Body.Should().Contain("POST v1/complete");
@@ -148,7 +148,7 @@ public sealed class TraceTests
 
     [OnlyWithAll]
     [Fact(Timeout = 180_000)]
-    public async Task Whether_a_caller_records_counts_and_what_breaks_the_rules_is_passed_over()
+    public async Task The_callers_choice_to_record_counts_and_an_invalid_traceparent_is_ignored()
     {
         await using var collector = await OtlpReceiver.StartAsync(overGrpc: false);
         await using var relay = await StartAsync(

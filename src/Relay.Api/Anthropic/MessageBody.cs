@@ -86,7 +86,7 @@ internal static class MessageBody
                     ]
                 )
             )
-            : fields.Refuse<StopSequences?>("stop_sequences", "'stop_sequences' is a list of texts.", null);
+            : fields.Refuse<StopSequences?>("stop_sequences", "'stop_sequences' takes a list of texts.", null);
 
     private static (Effort? Effort, OutputSchema? Schema) ReadConfig(FieldReader fields, JsonElement config)
     {
@@ -117,7 +117,7 @@ internal static class MessageBody
             return fields.Take(OutputSchema.Create($"{field}.schema", schema));
         }
 
-        fields.Refuse(field, $"'{field}' is {{\"type\":\"json_schema\",\"schema\":{{…}}}}.");
+        fields.Refuse(field, $"'{field}' takes {{\"type\":\"json_schema\",\"schema\":{{…}}}}.");
         return null;
     }
 }

@@ -60,8 +60,9 @@ internal abstract record MessageFields
     public long? TopK { get; init; }
 
     /// <summary>
-    /// Whether the model thinks before it answers, and most tokens of its thoughts. Thoughts are not passed on. When missing: Claude
-    /// Code's own default, but no thoughts beside <c>temperature</c>, <c>top_p</c> and <c>top_k</c>.
+    /// Whether the model thinks before it answers, and most tokens of its thoughts. The answer has the thoughts that the API shows. When
+    /// missing: Claude Code's own default without thoughts in the answer, and no thinking beside <c>temperature</c>, <c>top_p</c> and
+    /// <c>top_k</c>.
     /// </summary>
     [OneOf(typeof(ThinkingOff), typeof(ThinkingOn))]
     public object? Thinking { get; init; }
@@ -75,7 +76,7 @@ internal abstract record MessageFields
     /// Whether the model calls a tool: as it decides (<c>auto</c>), none, at least one (<c>any</c>), or this one (<c>tool</c>). The
     /// last two need <c>tools</c>.
     /// </summary>
-    [OneOf(typeof(FreeToolChoice), typeof(OneToolChoice), typeof(Nothing))]
+    [OneOf(typeof(FreeToolChoice), typeof(OneToolChoice), typeof(EmptyListOrObject))]
     public object? ToolChoice { get; init; }
 
     /// <summary>The relay connects to no tool server.</summary>
@@ -165,7 +166,7 @@ internal sealed record MessageUser
     typeof(CompatibleTextBlock),
     typeof(MessageImageBlock),
     typeof(DocumentBlockContract),
-    typeof(ToolResultContract),
+    typeof(ToolResultParam),
     typeof(CompatibleThinkingBlock)
 )]
 internal sealed record MessageUserBlock;

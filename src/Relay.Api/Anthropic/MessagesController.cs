@@ -8,15 +8,15 @@ namespace Relay.Api.Anthropic;
 [Tags("Anthropic's API")]
 [Takes("anthropic-version")]
 [Route("v1/messages")]
-internal sealed class MessagesController(CompletionServices services) : CompletionController(services)
+internal sealed class MessagesController(CompletionServices services) : CompletionControllerBase(services)
 {
     /// <summary>Answers a conversation, for programs that use Anthropic's API</summary>
     /// <remarks>
     /// Anthropic's SDKs need the base URL without <c>/v1</c> and a key of the relay, and nothing else. With <c>stream: true</c> the answer
-    /// comes as Anthropic's events. An error in the middle is the event <c>error</c>. Events <c>ping</c> break silences of
-    /// <c>HEARTBEAT_AFTER</c> (10 s by default). Before the first event, an error is an ordinary answer with its status. After it, an error
-    /// is an event, and the connection is cut, so that half an answer never looks like a whole one. Thoughts of the model are not passed
-    /// on. Errors are in Anthropic's format.
+    /// comes as Anthropic's events. Events <c>ping</c> break silences of <c>HEARTBEAT_AFTER</c> (10 s by default). Before the first event,
+    /// an error is an ordinary answer with its status. After it, an error is the event <c>error</c>, and the connection is cut, so that
+    /// half an answer never looks like a whole one. A request with <c>thinking</c> gets the thoughts that the API shows. Errors are in
+    /// Anthropic's format.
     /// </remarks>
     [HttpPost(Name = "createMessage")]
     [Reads(typeof(MessageRequest))]

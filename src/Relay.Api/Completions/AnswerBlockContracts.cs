@@ -44,8 +44,8 @@ internal sealed record TextContract([property: Values("text")] string Type, stri
 /// <param name="Input">The input: a JSON object.</param>
 internal sealed record ToolUseContract(
     [property: Values("tool_use")] string Type,
-    [property: RegularExpression(Patterns.ToolName)] string Id,
-    [property: RegularExpression(Patterns.ToolName)] string Name,
+    [property: RegularExpression(Patterns.ToolNameOrId)] string Id,
+    [property: RegularExpression(Patterns.ToolNameOrId)] string Name,
     [property: Keywords("""{"type":"object"}""", Alone = true)] JsonElement Input
 )
 {

@@ -53,8 +53,9 @@ internal enum OutputFormat
 /// <param name="TopP">The share of the likeliest words that the model chooses from. When missing, or 1: all.</param>
 /// <param name="TopK">The number of the likeliest words that the model chooses from. When missing: all.</param>
 /// <param name="Thinking">
-/// Whether the model thinks before it answers, and most tokens of its thoughts. Thoughts are not passed on. When missing: Claude Code's own
-/// default, but no thoughts beside <c>temperature</c>, <c>top_p</c> and <c>top_k</c>.
+/// Whether the model thinks before it answers, and most tokens of its thoughts. The answer has the thoughts that the API shows. When
+/// missing: Claude Code's own default without thoughts in the answer, and no thinking beside <c>temperature</c>, <c>top_p</c> and
+/// <c>top_k</c>.
 /// </param>
 /// <param name="Tools">Tools that the caller runs. The model calls them; the relay runs no tool.</param>
 /// <param name="ToolChoice">
@@ -85,7 +86,7 @@ internal sealed record CompleteBody(
     [property: Range(1, int.MaxValue)] long? TopK = null,
     [property: OneOf(typeof(ThinkingOff), typeof(ThinkingOn))] JsonElement? Thinking = null,
     [property: OneOf(typeof(IReadOnlyList<NativeTool>)), Keywords("""{"maxItems":256}""")] JsonElement? Tools = null,
-    [property: OneOf(typeof(FreeToolChoice), typeof(OneToolChoice), typeof(NoChoice))] JsonElement? ToolChoice = null
+    [property: OneOf(typeof(FreeToolChoice), typeof(OneToolChoice), typeof(EmptyList))] JsonElement? ToolChoice = null
 )
 {
     public Result<(CompletionRequest Request, OutputFormat Format)> Parse()
@@ -112,7 +113,7 @@ internal sealed record CompleteBody(
         {
             null or "text" => Completions.OutputFormat.Text,
             "json" => Completions.OutputFormat.Json,
-            _ => fields.Refuse("output_format", "'output_format' is either \"text\" or \"json\".", Completions.OutputFormat.Text),
+            _ => fields.Refuse("output_format", "'output_format' takes \"text\" or \"json\".", Completions.OutputFormat.Text),
         };
         return fields.Error is { } error
             ? error

@@ -6,7 +6,7 @@ namespace Relay.Api.Completions;
 [Speaks(ApiSurface.Native)]
 [Tags("Completions")]
 [Route("v1/complete")]
-internal sealed class CompleteController(CompletionServices services) : CompletionController(services)
+internal sealed class CompleteController(CompletionServices services) : CompletionControllerBase(services)
 {
     /// <summary>Answers a prompt or a conversation</summary>
     /// <remarks>

@@ -39,14 +39,14 @@ internal sealed record DeltaEvent([property: MinLength(1)] string Text);
 /// <param name="Id">The id of the call.</param>
 /// <param name="Name">The name of the tool.</param>
 internal sealed record ToolCallStartEvent(
-    [property: RegularExpression(Patterns.ToolName)] string Id,
-    [property: RegularExpression(Patterns.ToolName)] string Name
+    [property: RegularExpression(Patterns.ToolNameOrId)] string Id,
+    [property: RegularExpression(Patterns.ToolNameOrId)] string Name
 );
 
 /// <summary>The next part of the input of the call.</summary>
 /// <param name="Id">The id of the call.</param>
 /// <param name="PartialJson">The part. All parts together are JSON.</param>
-internal sealed record ToolCallDeltaEvent([property: RegularExpression(Patterns.ToolName)] string Id, string PartialJson);
+internal sealed record ToolCallDeltaEvent([property: RegularExpression(Patterns.ToolNameOrId)] string Id, string PartialJson);
 
 /// <summary>The next words of a thought, for a request with <c>thinking</c>.</summary>
 /// <param name="Thinking">The next words.</param>

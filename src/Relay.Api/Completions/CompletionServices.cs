@@ -13,5 +13,5 @@ internal sealed record CompletionServices(
     IModelNames Models,
     IOptions<ServerOptions> Server,
     TimeProvider Clock,
-    ILogger<CompletionController> Logger
+    ILogger<CompletionControllerBase> Logger
 );

@@ -53,7 +53,7 @@ internal sealed record NativeAssistantMessage
 }
 
 /// <summary>A block of a message of the user.</summary>
-[OneOf(typeof(NativeTextBlock), typeof(NativeImageBlock), typeof(DocumentBlockContract), typeof(ToolResultContract), typeof(ThinkingBlock))]
+[OneOf(typeof(NativeTextBlock), typeof(NativeImageBlock), typeof(DocumentBlockContract), typeof(ToolResultParam), typeof(ThinkingBlock))]
 internal sealed record NativeUserBlock;
 
 /// <summary>A block of a message of the model.</summary>

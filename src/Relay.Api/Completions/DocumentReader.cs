@@ -108,7 +108,7 @@ internal static class DocumentReader
     private static DocumentSource? NoSource(FieldReader fields, string field) =>
         fields.Refuse<DocumentSource?>(
             field,
-            $"'{field}' is {{\"type\":\"base64\",\"media_type\":\"application/pdf\",\"data\":\"…\"}}, "
+            $"'{field}' takes {{\"type\":\"base64\",\"media_type\":\"application/pdf\",\"data\":\"…\"}}, "
                 + $"{{\"type\":\"text\",\"media_type\":\"text/plain\",\"data\":\"…\"}}"
                 + " or {\"type\":\"content\",\"content\":[{\"type\":\"text\",\"text\":\"…\"}]}.",
             null
@@ -130,7 +130,7 @@ internal static class DocumentReader
         {
             return fields.Refuse<PartsSource?>(
                 field,
-                $"'{field}' is a text, or a list of 1 to {Conversation.MaxBlocksPerMessage} text blocks.",
+                $"'{field}' takes a text, or a list of 1 to {Conversation.MaxBlocksPerMessage} text blocks.",
                 null
             );
         }
@@ -183,7 +183,7 @@ internal static class DocumentReader
             )
         )
         {
-            fields.Refuse($"{field}.citations", $"'{field}.citations' is {{\"enabled\":true}} or {{\"enabled\":false}}.");
+            fields.Refuse($"{field}.citations", $"'{field}.citations' takes {{\"enabled\":true}} or {{\"enabled\":false}}.");
             return false;
         }
 

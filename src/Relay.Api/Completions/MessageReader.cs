@@ -108,7 +108,7 @@ internal sealed class MessageReader
     {
         if (messages.ValueKind != JsonValueKind.Array)
         {
-            return RelayError.Invalid(Messages, "'messages' is a list: [{\"role\":\"user\",\"content\":\"…\"}].");
+            return RelayError.Invalid(Messages, "'messages' takes a list: [{\"role\":\"user\",\"content\":\"…\"}].");
         }
 
         if (messages.GetArrayLength() > MaxListed)
@@ -186,7 +186,7 @@ internal sealed class MessageReader
                 _fields.Refuse($"{field}.role", $"'{field}.role': put instructions of the system into 'system'.");
                 break;
             default:
-                _fields.Refuse($"{field}.role", $"'{field}.role' is \"user\" or \"assistant\".");
+                _fields.Refuse($"{field}.role", $"'{field}.role' takes \"user\" or \"assistant\".");
                 break;
         }
     }
@@ -277,7 +277,7 @@ internal sealed class MessageReader
             ];
         }
 
-        _fields.Refuse(field, $"'{field}' is a text, or a list of blocks such as {{\"type\":\"text\",\"text\":\"…\"}}.");
+        _fields.Refuse(field, $"'{field}' takes a text, or a list of blocks such as {{\"type\":\"text\",\"text\":\"…\"}}.");
         return [];
     }
 

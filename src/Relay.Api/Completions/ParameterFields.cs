@@ -21,7 +21,7 @@ internal static class ParameterFields
         var temperature = body.Number("temperature");
         if (temperature is < 0 or > MaxOpenAiTemperature)
         {
-            temperature = fields.Refuse<double?>("temperature", "'temperature' is a number from 0 to 2.", null);
+            temperature = fields.Refuse<double?>("temperature", "'temperature' takes a number from 0 to 2.", null);
         }
         else if (temperature > ModelParameters.DefaultShare)
         {

@@ -80,11 +80,11 @@ internal sealed class ToolBlockReader(FieldReader fields)
     public ToolResultBlock? ReadResultMessage(
         JsonElement message,
         string field,
-        bool isOldForm,
+        bool hasFunctions,
         Func<JsonElement, string, List<ContentBlock>> readContent
     )
     {
-        if (!isOldForm)
+        if (!hasFunctions)
         {
             return Result(message, "tool_call_id", field, isError: null, readContent);
         }
@@ -148,7 +148,7 @@ internal sealed class ToolBlockReader(FieldReader fields)
         }
         else if (fields.Text(call, "type", field) is { } type && type != "function")
         {
-            fields.Refuse($"{field}.type", $"'{field}.type' is \"function\".");
+            fields.Refuse($"{field}.type", $"'{field}.type' takes \"function\".");
         }
         else if (!call.TryGetProperty("function", out var function))
         {

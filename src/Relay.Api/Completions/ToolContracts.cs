@@ -9,7 +9,6 @@ internal static class ToolKeywords
     /// <summary>A JSON schema of an object, or null for any object.</summary>
     public const string InputSchema = """{"anyOf":[{"type":"object","properties":{"type":{"const":"object"}}},{"type":"null"}]}""";
 
-    /// <summary>At most as many tools as a request may declare.</summary>
     public const string MaxTools = """{"maxItems":256}""";
 }
 
@@ -23,7 +22,7 @@ internal sealed record NativeTool
     public string? Type { get; init; }
 
     /// <summary>The name of the tool.</summary>
-    [RegularExpression(Patterns.ToolName)]
+    [RegularExpression(Patterns.ToolNameOrId)]
     public required string Name { get; init; }
 
     /// <summary>Describes the tool to the model.</summary>
@@ -49,7 +48,7 @@ internal sealed record MessageTool
     public string? Type { get; init; }
 
     /// <summary>The name of the tool.</summary>
-    [RegularExpression(Patterns.ToolName)]
+    [RegularExpression(Patterns.ToolNameOrId)]
     public required string Name { get; init; }
 
     /// <summary>Describes the tool to the model.</summary>
@@ -84,7 +83,7 @@ internal sealed record OneToolChoice
     public required string Type { get; init; }
 
     /// <summary>The name of the tool.</summary>
-    [RegularExpression(Patterns.ToolName)]
+    [RegularExpression(Patterns.ToolNameOrId)]
     public required string Name { get; init; }
 
     /// <summary>Whether an answer has at most one call.</summary>
@@ -94,11 +93,15 @@ internal sealed record OneToolChoice
 
 /// <summary>An empty list, which asks for nothing.</summary>
 [Keywords("""{"type":"array","maxItems":0}""", Alone = true)]
-internal sealed record NoChoice;
+internal sealed record EmptyList;
 
 /// <summary>An empty list or an empty object, which ask for nothing.</summary>
 [Keywords("""{"enum":[[],{}]}""", Alone = true)]
-internal sealed record Nothing;
+internal sealed record EmptyListOrObject;
+
+/// <summary>An empty object, which asks for nothing.</summary>
+[Keywords("""{"type":"object","maxProperties":0}""", Alone = true)]
+internal sealed record EmptyObject;
 
 /// <summary>A call of a tool, from an earlier answer. The next message has its result.</summary>
 [LenientContract]
@@ -108,11 +111,11 @@ internal sealed record ToolUseParam
     public required string Type { get; init; }
 
     /// <summary>The id of the call.</summary>
-    [RegularExpression(Patterns.ToolName)]
+    [RegularExpression(Patterns.ToolNameOrId)]
     public required string Id { get; init; }
 
     /// <summary>The name of the tool.</summary>
-    [RegularExpression(Patterns.ToolName)]
+    [RegularExpression(Patterns.ToolNameOrId)]
     public required string Name { get; init; }
 
     /// <summary>The input.</summary>
@@ -122,13 +125,13 @@ internal sealed record ToolUseParam
 
 /// <summary>The result of a call of a tool.</summary>
 [LenientContract]
-internal sealed record ToolResultContract
+internal sealed record ToolResultParam
 {
     [Values("tool_result")]
     public required string Type { get; init; }
 
     /// <summary>The id of the call.</summary>
-    [RegularExpression(Patterns.ToolName)]
+    [RegularExpression(Patterns.ToolNameOrId)]
     public required string ToolUseId { get; init; }
 
     /// <summary>A text, or a list of texts and pictures.</summary>
@@ -138,7 +141,3 @@ internal sealed record ToolResultContract
     /// <summary>Whether the tool failed.</summary>
     public bool? IsError { get; init; }
 }
-
-/// <summary>An empty object, which asks for nothing.</summary>
-[Keywords("""{"type":"object","maxProperties":0}""", Alone = true)]
-internal sealed record EmptyObject;

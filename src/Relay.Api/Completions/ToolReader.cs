@@ -5,8 +5,8 @@ using Relay.Domain.Completions;
 namespace Relay.Api.Completions;
 
 /// <summary>
-/// Reads declarations of tools in the forms that callers send. A tool that would run at the API's provider is refused: the relay has
-/// nothing run on a caller's behalf. Fields without effect are ignored by name; where none may be ignored, an unknown field is an error.
+/// Reads declarations of tools in the forms that callers send. A tool that would run at the API's provider is refused, because the
+/// relay runs no tool. Fields without effect are named in <c>X-Relay-Ignored</c>; on the relay's own route an unknown field is an error.
 /// </summary>
 internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
 {
@@ -14,9 +14,9 @@ internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
     private const string Choice = "tool_choice";
     private const string Functions = "functions";
     private const string FunctionCall = "function_call";
-    private const int MaxEchoedType = 64;
+    private const int MaxEchoedName = 64;
 
-    private static readonly SearchValues<char> TypeLetters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789_-");
+    private static readonly SearchValues<char> NameLetters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789_-");
 
     /// <summary>
     /// Anthropic's form: <c>[{"name":"…","description":"…","input_schema":{…}}]</c> with a choice such as
@@ -26,34 +26,34 @@ internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
     {
         var declarations = ReadList(tools, Tools, ReadAnthropicTool);
         var (read, allowsParallel) = choice is { } given ? ReadAnthropicChoice(given) : (ToolChoice.Auto, true);
-        return Join(Tools, declarations, Choice, read, allowsParallel);
+        return ToToolSet(Tools, declarations, Choice, read, allowsParallel);
     }
 
     /// <summary>
     /// OpenAI's form: <c>[{"type":"function","function":{"name":"…","parameters":{…}}}]</c> with a choice such as <c>"required"</c>, or its
     /// older form with <c>functions</c>, in which calls are then answered, too. Null for none, and when something is wrong.
     /// </summary>
-    public ToolSet? ReadOpenAi(LenientBody body, out bool isOldForm)
+    public ToolSet? ReadOpenAi(LenientBody body, out bool hasFunctions)
     {
         var (tools, functions) = (body.Find(Tools), body.Find(Functions));
         var (choice, call) = (body.Find(Choice), body.Find(FunctionCall));
         var allowsParallel = body.Find("parallel_tool_calls") is null || body.Flag("parallel_tool_calls");
-        isOldForm = functions is not null;
+        hasFunctions = functions is not null;
         if (tools is not null && functions is not null)
         {
             fields.Refuse(Functions, "'functions' is the older form of 'tools'. Send one of them.");
             return null;
         }
 
-        return isOldForm
-            ? Join(
+        return hasFunctions
+            ? ToToolSet(
                 Functions,
                 ReadList(functions, Functions, ReadFunction),
                 FunctionCall,
                 call is { } which ? ReadFunctionCall(which) : ToolChoice.Auto,
                 allowsParallel: false
             )
-            : Join(
+            : ToToolSet(
                 Tools,
                 ReadList(tools, Tools, ReadOpenAiTool),
                 Choice,
@@ -74,7 +74,7 @@ internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
     public ToolSet? ReadResponses(LenientBody body)
     {
         var allowsParallel = body.Find("parallel_tool_calls") is null || body.Flag("parallel_tool_calls");
-        return Join(
+        return ToToolSet(
             Tools,
             ReadList(body.Find(Tools), Tools, ReadResponsesTool),
             Choice,
@@ -83,7 +83,7 @@ internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
         );
     }
 
-    private ToolSet? Join(string field, List<ToolDeclaration> tools, string choiceField, ToolChoice choice, bool allowsParallel)
+    private ToolSet? ToToolSet(string field, List<ToolDeclaration> tools, string choiceField, ToolChoice choice, bool allowsParallel)
     {
         if (fields.Error is not null)
         {
@@ -116,7 +116,7 @@ internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
 
         if (given.ValueKind != JsonValueKind.Array || given.GetArrayLength() > ToolSet.MaxTools)
         {
-            fields.Refuse(field, $"'{field}' is a list of 1 to {ToolSet.MaxTools} tools.");
+            fields.Refuse(field, $"'{field}' is not a list of at most {ToolSet.MaxTools} tools. Send such a list, or leave it out.");
             return tools;
         }
 
@@ -146,7 +146,7 @@ internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
             return Refuse(field, type);
         }
 
-        return Knows(tool, field, "type", "name", "description", "input_schema", "strict", "cache_control")
+        return TakesFields(tool, field, "type", "name", "description", "input_schema", "strict", "cache_control")
             ? Declare(tool, field, "input_schema")
             : null;
     }
@@ -155,7 +155,7 @@ internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
     {
         if (fields.Text(tool, "type", field) is not "function" and var type)
         {
-            return Refuse(field, type ?? "null");
+            return Refuse(field, type);
         }
 
         var at = $"{field}.function";
@@ -172,14 +172,14 @@ internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
     {
         if (fields.Text(tool, "type", field) is not "function" and var type)
         {
-            return Refuse(field, type ?? "null");
+            return Refuse(field, type);
         }
 
-        return Knows(tool, field, "type", "name", "description", "parameters", "strict") ? Declare(tool, field, "parameters") : null;
+        return TakesFields(tool, field, "type", "name", "description", "parameters", "strict") ? Declare(tool, field, "parameters") : null;
     }
 
     private ToolDeclaration? ReadFunction(JsonElement function, string field) =>
-        Knows(function, field, "name", "description", "parameters", "strict") ? Declare(function, field, "parameters") : null;
+        TakesFields(function, field, "name", "description", "parameters", "strict") ? Declare(function, field, "parameters") : null;
 
     private ToolDeclaration? Declare(JsonElement tool, string field, string schemaName)
     {
@@ -195,19 +195,22 @@ internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
         );
     }
 
-    private ToolDeclaration? Refuse(string field, string type)
+    private ToolDeclaration? Refuse(string field, string? type)
     {
-        var name = type.Length is > 0 and <= MaxEchoedType && !type.AsSpan().ContainsAnyExcept(TypeLetters) ? $" '{type}'" : string.Empty;
+        var kind =
+            type is null ? "no type"
+            : type.Length is > 0 and <= MaxEchoedName && !type.AsSpan().ContainsAnyExcept(NameLetters) ? $"the type '{type}'"
+            : "a type that the relay does not know";
         fields.Refuse(
             field,
-            $"'{field}' is of the type{name}. This relay passes on tools that your app runs itself, and runs nothing on a caller's "
-                + $"behalf. Declare a function with a name and a schema."
+            $"'{field}' has {kind}. The relay passes on tools that your app runs, and runs no tool itself. "
+                + "Declare a function with a name and a schema."
         );
         return null;
     }
 
     /// <summary>Whether a declaration has no other fields than these. Other fields are named where they may be ignored.</summary>
-    private bool Knows(JsonElement tool, string field, params ReadOnlySpan<string> known)
+    private bool TakesFields(JsonElement tool, string field, params ReadOnlySpan<string> known)
     {
         if (ignore is null)
         {
@@ -223,7 +226,7 @@ internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
             )
             {
                 ignore(
-                    name is { Length: > 0 and <= MaxEchoedType } && !name.AsSpan().ContainsAnyExcept(TypeLetters)
+                    name is { Length: > 0 and <= MaxEchoedName } && !name.AsSpan().ContainsAnyExcept(NameLetters)
                         ? $"tools.{name}"
                         : "tools.(other)"
                 );
@@ -316,7 +319,7 @@ internal sealed class ToolReader(FieldReader fields, Action<string>? ignore)
 
     private ToolChoice RefuseChoice(string field, string forms)
     {
-        fields.Refuse(field, $"'{field}' is {forms}.");
+        fields.Refuse(field, $"'{field}' takes {forms}.");
         return ToolChoice.Auto;
     }
 }

@@ -11,5 +11,5 @@ internal static class Seconds
     public static Result<TimeSpan> Parse(string field, long seconds) =>
         seconds is >= 0 and <= Most
             ? TimeSpan.FromSeconds(seconds)
-            : RelayError.Invalid(field, $"'{field}' is a number of seconds from 0 to {Most}.");
+            : RelayError.Invalid(field, $"'{field}' takes a number of seconds from 0 to {Most}.");
 }

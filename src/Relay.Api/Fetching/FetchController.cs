@@ -26,10 +26,10 @@ internal sealed class FetchController(IMediator mediator, IOptions<ServerOptions
 
     /// <summary>Fetches a page of the public web</summary>
     /// <remarks>
-    /// The relay fetches the page from its own address, for apps that many sites refuse. It fetches public addresses only, whatever names
-    /// or redirects say. Pages have their own limits, and refused URLs count. The relay reads at most <c>FETCH_MAX_PAGE_BYTES</c> (5 MB by
-    /// default) of a page. The pieces that <c>next_offset</c> leads to are together the whole content. A PDF is read as text, whatever its
-    /// type says: each page begins with the heading <c>Page N</c>.
+    /// The relay fetches the page from its own address, for apps that sites refuse because of their address. It fetches public addresses
+    /// only, whatever names or redirects say. Pages have their own limits, and refused URLs count. The relay reads at most
+    /// <c>FETCH_MAX_PAGE_BYTES</c> (5 MB by default) of a page. <c>next_offset</c> leads from piece to piece; the pieces are the whole
+    /// content. A PDF is read as text, whatever its type says: each page begins with the heading <c>Page N</c>.
     /// </remarks>
     [HttpPost(Name = "fetch")]
     [Reads(typeof(FetchBody))]

@@ -5,9 +5,10 @@ using Relay.Application.Serving;
 namespace Relay.Api.Hosting;
 
 /// <summary>
-/// The way from a stop to the end. No new request is let in, but the server keeps listening to say so and to answer <c>/health/ready</c>.
-/// Running requests may end; those that outlast <c>DRAIN_TIMEOUT</c> are cut. With the host's own time limit, the end of the drain would
-/// end everything: no process would stop in order, no audit line would be written, and the exit code would be that of a crash.
+/// Drains the relay after a stop. No new request is let in, but the server keeps listening to say so and to answer <c>/health/ready</c>.
+/// Running requests may end; those that outlast <c>DRAIN_TIMEOUT</c> are cut. The host may take longer than the drain, by
+/// <see cref="Afterwards"/>. With equal limits the host would give up at the end of the drain: no process would stop in order, no audit
+/// line would be written, and the exit code would be that of a crash.
 /// </summary>
 internal sealed class Drain : IMiddleware, IHostedLifecycleService, IDisposable
 {
@@ -50,7 +51,10 @@ internal sealed class Drain : IMiddleware, IHostedLifecycleService, IDisposable
         }
         catch (OperationCanceledException)
         {
-            _logger.LogError("Requests still run, although their time to end is over");
+            _logger.LogError(
+                "Requests were cut after DRAIN_TIMEOUT and still have not ended. They end with the process. "
+                    + "Report this with the end of the log"
+            );
             throw;
         }
     }

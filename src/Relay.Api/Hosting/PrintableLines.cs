@@ -7,7 +7,7 @@ namespace Relay.Api.Hosting;
 
 /// <summary>
 /// Writes log events for a terminal. The value of a setting, a file's name or an exception's message may hold characters that control a
-/// terminal. They are written like <c>\u001b</c>, and a message stays on one line.
+/// terminal. Such characters are written like <c>\u001b</c>, so that a message stays on one line.
 /// </summary>
 /// <param name="prefix">Serilog's template of the text before the message.</param>
 internal sealed class PrintableLines(string prefix) : ITextFormatter

@@ -8,8 +8,8 @@ namespace Relay.Api.Hosting;
 
 /// <summary>
 /// Closes connections that are silent for HEADER_TIMEOUT before, between and after their requests, until one of those requests had a good
-/// key. Kestrel has one time limit for all silent connections, so without this anybody without a key could hold each connection for that
-/// long.
+/// key. Kestrel has one time limit for all silent connections, <see cref="KeepAlive"/>: a stranger could hold each connection for that
+/// time.
 /// </summary>
 internal sealed class SilentConnections(IOptions<ServerOptions> options, TimeProvider clock)
 {
@@ -39,14 +39,14 @@ internal sealed class SilentConnections(IOptions<ServerOptions> options, TimePro
             return;
         }
 
-        silence.Break();
+        silence.Pause();
         try
         {
             await next(context);
         }
         finally
         {
-            silence.Begin();
+            silence.Resume();
         }
     }
 
@@ -73,9 +73,9 @@ internal sealed class SilentConnections(IOptions<ServerOptions> options, TimePro
 
         public void Trust() => _isTrusted = true;
 
-        public void Break() => _timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        public void Pause() => _timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
 
-        public void Begin()
+        public void Resume()
         {
             if (!_isTrusted)
             {

@@ -98,20 +98,20 @@ internal static class ErrorResponse
     private const int AnthropicOverloaded = 529;
 
     /// <summary>The longest wait that is told. SDKs of other APIs sleep as long as they are told, and one of them for a day.</summary>
-    private static readonly TimeSpan LongestRetryAfter = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan LongestToldWait = TimeSpan.FromMinutes(1);
 
     /// <summary>The one answer to a request without a good key.</summary>
     public static RelayError Unauthorized { get; } = new(ErrorCode.Unauthorized, "Send a valid key as 'Authorization: Bearer KEY'.");
 
     public static IActionResult ToActionResult(this RelayError error) => new ErrorResult(error);
 
-    /// <summary>Writes an error where there is no action.</summary>
+    /// <summary>Writes an error as the answer.</summary>
     public static Task WriteAsync(HttpContext context, RelayError error)
     {
         var surface = context.Surface();
         context.Log().Error = error.WireName;
         SetRetry(context, error, surface);
-        context.Response.Headers.Remove(LenientBody.IgnoredHeader); // It belongs to an answer.
+        context.Response.Headers.Remove(LenientBody.IgnoredHeader); // The header belongs to an answer that succeeded.
         var body = Serialize(error, surface, context.Log().RequestId);
         var response = context.Response;
         response.StatusCode = StatusOf(error.Code, surface, HasCost(context));
@@ -134,12 +134,7 @@ internal static class ErrorResponse
         {
             StatusCodes.Status404NotFound => WriteAsync(
                 context,
-                new RelayError(
-                    ErrorCode.NotFound,
-                    "There is no such route. POST /v1/complete, /v1/chat/completions, /v1/responses, /v1/messages and /v1/fetch, GET "
-                        + "/v1/models "
-                        + "and GET /v1/usage are."
-                )
+                new RelayError(ErrorCode.NotFound, "There is no such route. GET /docs lists all routes.")
             ),
             StatusCodes.Status405MethodNotAllowed => WriteAsync(
                 context,
@@ -155,7 +150,7 @@ internal static class ErrorResponse
     private static void SetRetry(HttpContext context, RelayError error, ApiSurface surface)
     {
         var headers = context.Response.Headers;
-        var isFar = error.RetryAfter > LongestRetryAfter;
+        var isFar = error.RetryAfter > LongestToldWait;
         if (error.RetryAfter is { } wait && (surface == ApiSurface.Native || !isFar))
         {
             // Rounded up: a client that waits this long must not come too early.
@@ -164,13 +159,14 @@ internal static class ErrorResponse
 
         if (surface != ApiSurface.Native)
         {
+            // After a cost, a person decides about a repeat.
             headers["x-should-retry"] = IsWorthRetrying(error.Code) && !isFar && !HasCost(context) ? "true" : "false";
         }
     }
 
     private static bool HasCost(HttpContext context) => context.Features.Get<RequestContext>()?.CostUsd > 0;
 
-    /// <summary>Whether the same request may succeed a minute later. After a cost, a person decides about a repeat.</summary>
+    /// <summary>Whether the same request may succeed later, without a change.</summary>
     public static bool IsWorthRetrying(ErrorCode code) =>
         code
             is ErrorCode.RateLimited

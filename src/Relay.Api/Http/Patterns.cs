@@ -8,7 +8,7 @@ internal static class Patterns
     public const string ModelName = @"^[a-z][a-z0-9._:@\[\]-]*$";
 
     /// <summary>Names of tools, and ids of their calls.</summary>
-    public const string ToolName = "^[A-Za-z0-9_-]{1,128}$";
+    public const string ToolNameOrId = "^[A-Za-z0-9_-]{1,128}$";
 
     public const string Visible = @"\S";
 

@@ -31,7 +31,7 @@ internal sealed class IdempotencyGate(
 
     private static readonly RelayError WrongKey = RelayError.Invalid(
         Header,
-        $"'{Header}' is one text of 1 to {MaxKeyLength} visible ASCII characters, such as a UUID."
+        $"'{Header}' takes one text of 1 to {MaxKeyLength} visible ASCII characters, such as a UUID."
     );
 
     private static readonly RelayError InFlight = new(

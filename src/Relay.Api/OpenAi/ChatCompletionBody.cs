@@ -128,7 +128,7 @@ internal static class ChatCompletionBody
 
         fields.Refuse(
             Field,
-            $"'{Field}' is {{\"type\":\"text\"}}, {{\"type\":\"json_object\"}} or "
+            $"'{Field}' takes {{\"type\":\"text\"}}, {{\"type\":\"json_object\"}} or "
                 + $"{{\"type\":\"json_schema\",\"json_schema\":{{\"name\":\"…\",\"schema\":{{…}}}}}}."
         );
         return null;
@@ -146,6 +146,6 @@ internal static class ChatCompletionBody
                     [.. stop.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? fields.Text(item, "stop") : null)]
                 )
             ),
-            _ => fields.Refuse<StopSequences?>("stop", "'stop' is a text or a list of texts.", null),
+            _ => fields.Refuse<StopSequences?>("stop", "'stop' takes a text or a list of texts.", null),
         };
 }

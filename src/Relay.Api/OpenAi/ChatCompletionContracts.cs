@@ -157,7 +157,7 @@ internal sealed record ChatDelta([property: Values("assistant")] string? Role, s
 /// <param name="Function">The tool and its input.</param>
 internal sealed record ChatToolCall(
     int? Index,
-    [property: RegularExpression(Patterns.ToolName)] string? Id,
+    [property: RegularExpression(Patterns.ToolNameOrId)] string? Id,
     [property: Values("function")] string? Type,
     ChatFunctionCall Function
 );
@@ -165,7 +165,7 @@ internal sealed record ChatToolCall(
 /// <summary>A tool and its input.</summary>
 /// <param name="Name">The name of the tool. Absent in all parts but the first.</param>
 /// <param name="Arguments">The input: the text of a JSON object, or a part of it.</param>
-internal sealed record ChatFunctionCall([property: RegularExpression(Patterns.ToolName)] string? Name, string Arguments);
+internal sealed record ChatFunctionCall([property: RegularExpression(Patterns.ToolNameOrId)] string? Name, string Arguments);
 
 /// <summary>Tokens.</summary>
 /// <param name="PromptTokens">Tokens read, from a cache or not.</param>

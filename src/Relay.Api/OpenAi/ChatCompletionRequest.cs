@@ -52,8 +52,9 @@ internal sealed record ChatCompletionRequest : OpenAiFields
     public object? Stop { get; init; }
 
     /// <summary>
-    /// Whether the model thinks before it answers, and most tokens of its thoughts. Thoughts are not passed on. When missing: Claude
-    /// Code's own default, but no thoughts beside <c>temperature</c>, <c>top_p</c> and <c>top_k</c>.
+    /// Whether the model thinks before it answers, and most tokens of its thoughts. The answer has the thoughts that the API shows. When
+    /// missing: Claude Code's own default without thoughts in the answer, and no thinking beside <c>temperature</c>, <c>top_p</c> and
+    /// <c>top_k</c>.
     /// </summary>
     [OneOf(typeof(ThinkingOff), typeof(ThinkingOn))]
     public object? Thinking { get; init; }
@@ -67,7 +68,7 @@ internal sealed record ChatCompletionRequest : OpenAiFields
     /// Whether the model calls a function: as it decides (<c>auto</c>), none, at least one (<c>required</c> or <c>any</c>), or this
     /// one. The last two need <c>tools</c>.
     /// </summary>
-    [OneOf(typeof(ChatFreeToolChoice), typeof(ChatOneToolChoice), typeof(Nothing))]
+    [OneOf(typeof(ChatFreeToolChoice), typeof(ChatOneToolChoice), typeof(EmptyListOrObject))]
     public object? ToolChoice { get; init; }
 
     /// <summary>The older form of <c>tools</c>.</summary>
@@ -76,7 +77,7 @@ internal sealed record ChatCompletionRequest : OpenAiFields
     public object? Functions { get; init; }
 
     /// <summary>The older form of <c>tool_choice</c>.</summary>
-    [OneOf(typeof(ChatFreeFunctionCall), typeof(ChatFunctionName), typeof(Nothing))]
+    [OneOf(typeof(ChatFreeFunctionCall), typeof(ChatFunctionName), typeof(EmptyListOrObject))]
     public object? FunctionCall { get; init; }
 
     /// <summary>There is one answer.</summary>

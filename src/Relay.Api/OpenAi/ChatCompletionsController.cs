@@ -7,15 +7,14 @@ namespace Relay.Api.OpenAi;
 [Speaks(ApiSurface.OpenAi)]
 [Tags("OpenAI's API")]
 [Route("v1/chat/completions")]
-internal sealed class ChatCompletionsController(CompletionServices services) : CompletionController(services)
+internal sealed class ChatCompletionsController(CompletionServices services) : CompletionControllerBase(services)
 {
     /// <summary>Answers a conversation, for programs that use OpenAI's API</summary>
     /// <remarks>
     /// OpenAI's SDKs need the base URL with <c>/v1</c> and a key of the relay, and nothing else. With <c>stream: true</c> the answer comes
-    /// as chunks without a name, then <c>[DONE]</c>. An error in the middle is a chunk with <c>error</c>. Comment lines (<c>: still
-    /// working</c>) break silences of <c>HEARTBEAT_AFTER</c> (10 s by default). Before the first event, an error is an ordinary answer with
-    /// its status. After it, an error is an event, and the connection is cut, so that half an answer never looks like a whole one. Errors
-    /// are in OpenAI's format.
+    /// as chunks without a name, then <c>[DONE]</c>. Comment lines (<c>: still working</c>) break silences of <c>HEARTBEAT_AFTER</c> (10 s
+    /// by default). Before the first event, an error is an ordinary answer with its status. After it, an error is a chunk with
+    /// <c>error</c>, and the connection is cut, so that half an answer never looks like a whole one. Errors are in OpenAI's format.
     /// </remarks>
     [HttpPost(Name = "createChatCompletion")]
     [Reads(typeof(ChatCompletionRequest))]

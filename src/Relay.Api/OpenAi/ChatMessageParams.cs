@@ -114,7 +114,7 @@ internal sealed record ChatAssistantMessage
     public object? ToolCalls { get; init; }
 
     /// <summary>The older form of <c>tool_calls</c>.</summary>
-    [OneOf(typeof(ChatFunctionCallParam), typeof(NoChoice))]
+    [OneOf(typeof(ChatFunctionCallParam), typeof(EmptyList))]
     public object? FunctionCall { get; init; }
 }
 
@@ -123,7 +123,7 @@ internal sealed record ChatAssistantMessage
 internal sealed record ChatToolCallParam
 {
     /// <summary>The id of the call.</summary>
-    [RegularExpression(Patterns.ToolName)]
+    [RegularExpression(Patterns.ToolNameOrId)]
     public required string Id { get; init; }
 
     /// <summary><c>function</c>, or missing.</summary>
@@ -139,7 +139,7 @@ internal sealed record ChatToolCallParam
 internal sealed record ChatFunctionCallParam
 {
     /// <summary>The name of the function.</summary>
-    [RegularExpression(Patterns.ToolName)]
+    [RegularExpression(Patterns.ToolNameOrId)]
     public required string Name { get; init; }
 
     /// <summary>The arguments: the text of a JSON object.</summary>
@@ -155,7 +155,7 @@ internal sealed record ChatToolMessage
     public required string Role { get; init; }
 
     /// <summary>The id of the call.</summary>
-    [RegularExpression(Patterns.ToolName)]
+    [RegularExpression(Patterns.ToolNameOrId)]
     public string? ToolCallId { get; init; }
 
     /// <summary>The name of the function, for the older form.</summary>

@@ -20,7 +20,7 @@ internal sealed record ChatTool
 internal sealed record ChatFunction
 {
     /// <summary>The name of the function.</summary>
-    [RegularExpression(Patterns.ToolName)]
+    [RegularExpression(Patterns.ToolNameOrId)]
     public required string Name { get; init; }
 
     /// <summary>Describes the function to the model.</summary>
@@ -56,7 +56,7 @@ internal sealed record ChatOneToolChoice
 internal sealed record ChatFunctionName
 {
     /// <summary>The name.</summary>
-    [RegularExpression(Patterns.ToolName)]
+    [RegularExpression(Patterns.ToolNameOrId)]
     public required string Name { get; init; }
 }
 

@@ -109,7 +109,7 @@ internal static class ResponseBody
 
         if (include.ValueKind != JsonValueKind.Array || include.EnumerateArray().Any(item => item.ValueKind != JsonValueKind.String))
         {
-            fields.Refuse("include", "'include' is a list of names.");
+            fields.Refuse("include", "'include' takes a list of names.");
         }
         else if (include.EnumerateArray().Any(item => Text("message.output_text.logprobs")(item)))
         {
@@ -159,7 +159,7 @@ internal static class ResponseBody
 
         return fields.Refuse<(OutputSchema?, JsonElement)>(
             Field,
-            $"'{Field}' is {{\"type\":\"text\"}}, {{\"type\":\"json_object\"}} or "
+            $"'{Field}' takes {{\"type\":\"text\"}}, {{\"type\":\"json_object\"}} or "
                 + $"{{\"type\":\"json_schema\",\"name\":\"…\",\"schema\":{{…}}}}.",
             default
         );
@@ -193,6 +193,6 @@ internal static class ResponseBody
 
         return metadata.ValueKind == JsonValueKind.Object
             ? metadata.Clone()
-            : fields.Refuse("metadata", "'metadata' is an object of texts.", ResponseEcho.NoMetadata);
+            : fields.Refuse("metadata", "'metadata' takes an object of texts.", ResponseEcho.NoMetadata);
     }
 }

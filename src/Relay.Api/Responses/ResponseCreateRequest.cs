@@ -53,7 +53,7 @@ internal sealed record ResponseCreateRequest : OpenAiFields
     /// Whether the model calls a function: as it decides (<c>auto</c>), none, at least one (<c>required</c>), or this one. The last two
     /// need <c>tools</c>.
     /// </summary>
-    [OneOf(typeof(ResponseFreeToolChoice), typeof(ResponseOneToolChoice), typeof(Nothing))]
+    [OneOf(typeof(ResponseFreeToolChoice), typeof(ResponseOneToolChoice), typeof(EmptyListOrObject))]
     public object? ToolChoice { get; init; }
 
     /// <summary>Texts for the caller's records. The answer repeats them.</summary>
@@ -176,7 +176,7 @@ internal sealed record ResponseToolParam
     public required string Type { get; init; }
 
     /// <summary>The name of the function.</summary>
-    [RegularExpression(Patterns.ToolName)]
+    [RegularExpression(Patterns.ToolNameOrId)]
     public required string Name { get; init; }
 
     /// <summary>Describes the function to the model.</summary>

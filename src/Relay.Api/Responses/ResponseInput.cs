@@ -31,7 +31,7 @@ internal static class ResponseInput
 
         if (given.ValueKind != JsonValueKind.Array || given.GetArrayLength() is 0 or > MaxListed)
         {
-            return RelayError.Invalid(Input, $"'input' is a text, or a list of 1 to {MaxListed} items.");
+            return RelayError.Invalid(Input, $"'input' takes a text, or a list of 1 to {MaxListed} items.");
         }
 
         var messages = MessageReader.ForItems(Input, instructions);

@@ -102,11 +102,11 @@ internal sealed record ResponseCallParam
     public required string Type { get; init; }
 
     /// <summary>The id of the call. Its result names it.</summary>
-    [RegularExpression(Patterns.ToolName)]
+    [RegularExpression(Patterns.ToolNameOrId)]
     public required string CallId { get; init; }
 
     /// <summary>The name of the function.</summary>
-    [RegularExpression(Patterns.ToolName)]
+    [RegularExpression(Patterns.ToolNameOrId)]
     public required string Name { get; init; }
 
     /// <summary>The text of a JSON object. When missing or blank: an empty object.</summary>
@@ -121,7 +121,7 @@ internal sealed record ResponseCallOutputParam
     public required string Type { get; init; }
 
     /// <summary>The id of the call.</summary>
-    [RegularExpression(Patterns.ToolName)]
+    [RegularExpression(Patterns.ToolNameOrId)]
     public required string CallId { get; init; }
 
     /// <summary>A text, or a list of blocks.</summary>

@@ -9,7 +9,7 @@ namespace Relay.Api.Responses;
 [Speaks(ApiSurface.OpenAi)]
 [Tags("OpenAI's API")]
 [Route("v1/responses")]
-internal sealed class ResponsesController(CompletionServices services) : CompletionController(services)
+internal sealed class ResponsesController(CompletionServices services) : CompletionControllerBase(services)
 {
     /// <summary>Answers a conversation, for programs that use OpenAI's Responses API</summary>
     /// <remarks>

@@ -10,7 +10,7 @@ namespace Relay.Application.Contracts;
 /// <param name="CreatedAt">Time at which the key was made.</param>
 /// <param name="ExpiresAt">Time at which the key expires. Absent: never.</param>
 /// <param name="RevokedAt">Time at which the key was revoked. Absent while it works.</param>
-/// <param name="LastUsedAt">Time of the last request that the key let in. Absent: never. Absent in answers to changes, too.</param>
+/// <param name="LastUsedAt">Time of the last request with the key. Absent for a key that was never used, and in answers to changes.</param>
 /// <param name="OldSecretUntil">Time until which an old secret works. Absent when none works.</param>
 /// <param name="Scopes">The scopes of the key.</param>
 /// <param name="Models">The only models that the key may name. Absent: all.</param>

@@ -31,7 +31,8 @@ public sealed class FetchOptions
 
     [Setting(
         "FETCH_PER_HOST_CONCURRENCY",
-        "Fetch at most this many pages from one host at once. More of them wait. One key has one place fewer, if there are several.",
+        "Fetch at most this many pages from one host at once. More of them wait. One key gets all of these places but one, "
+            + "if there are two or more.",
         Min = "1",
         Max = "1000"
     )]

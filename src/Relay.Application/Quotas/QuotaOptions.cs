@@ -10,7 +10,7 @@ public sealed class QuotaOptions
     /// <summary>The number of pages that one key may fetch at once, where no setting says otherwise.</summary>
     private const int OrdinaryFetches = 8;
 
-    [Setting("GLOBAL_CONCURRENCY", "Run at most this many completions at once.", Min = "1", Max = "1000", Reloads = true)]
+    [Setting("GLOBAL_CONCURRENCY", "Run at most this many completions at once on this relay.", Min = "1", Max = "1000", Reloads = true)]
     public int GlobalConcurrency { get; set; } = 8;
 
     [Setting(
@@ -74,7 +74,7 @@ public sealed class QuotaOptions
     )]
     public int FetchDaily { get; set; } = 2000;
 
-    [Setting("FETCH_CONCURRENCY", "Fetch at most this many pages at once.", Min = "1", Max = "1000", Reloads = true)]
+    [Setting("FETCH_CONCURRENCY", "Fetch at most this many pages at once on this relay.", Min = "1", Max = "1000", Reloads = true)]
     public int FetchConcurrency { get; set; } = 16;
 
     [Setting(

@@ -47,7 +47,7 @@ public sealed class ServerOptions
 
     [Setting(
         "HEADER_TIMEOUT",
-        "Wait at most this long for a request's head, and for a connection that has had no good key yet.",
+        "Wait at most this long for a request's head, and for the next request on a connection without a good key so far.",
         Min = "1s",
         Max = "5m"
     )]

@@ -17,7 +17,7 @@ public sealed record GetUsageQuery(ApiKey Caller, int Days) : IRequest<Result<Ke
     public const int MaxDays = 366;
 
     /// <summary>The problem of another number of days, in a sentence.</summary>
-    public static string DaysProblem { get; } = $"'days' is a whole number from 1 to {MaxDays}.";
+    public static string DaysProblem { get; } = $"'days' takes a whole number from 1 to {MaxDays}.";
 }
 
 /// <param name="Rows">The rows by day and model.</param>

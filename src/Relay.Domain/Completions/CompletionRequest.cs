@@ -84,5 +84,5 @@ public sealed record CompletionRequest(Conversation Conversation, PromptText? Sy
     /// <param name="field">The wire name used in the error.</param>
     /// <param name="tokens">As the caller wrote it.</param>
     public static Result<int> ReadMaxOutputTokens(string field, long tokens) =>
-        tokens >= 1 ? (int)Math.Min(tokens, int.MaxValue) : RelayError.Invalid(field, $"'{field}' is a number of tokens, at least 1.");
+        tokens >= 1 ? (int)Math.Min(tokens, int.MaxValue) : RelayError.Invalid(field, $"'{field}' takes a number of tokens, at least 1.");
 }

@@ -1,8 +1,8 @@
 namespace Relay.Domain.Completions;
 
 /// <summary>
-/// The turns so far, oldest first. The caller's side begins and ends, and the sides take turns. Several messages of one side in a row are
-/// one turn, as Anthropic's API reads them.
+/// The turns so far, oldest first. The first and the last turn are the caller's, and the sides alternate. Several messages of one side in a
+/// row are one turn, as Anthropic's API reads them.
 /// </summary>
 public sealed class Conversation
 {
@@ -15,7 +15,7 @@ public sealed class Conversation
     /// <summary>Most blocks of all messages.</summary>
     public const int MaxBlocks = 5000;
 
-    /// <summary>Most pictures in all of them.</summary>
+    /// <summary>Most pictures of all messages.</summary>
     public const int MaxImages = 20;
 
     /// <summary>

@@ -14,7 +14,7 @@ public static class EffortNames
     public static Result<Effort> Parse(string field, string name) =>
         Array.IndexOf(All, name) is var index and >= 0
             ? (Effort)index
-            : RelayError.Invalid(field, $"'{field}' is one of {string.Join(", ", All)}.");
+            : RelayError.Invalid(field, $"'{field}' takes one of {string.Join(", ", All)}.");
 
     /// <summary>Accepts a wire name, and reads <c>none</c> and <c>minimal</c>, which other APIs have, as the lowest effort.</summary>
     /// <param name="field">The wire name of the field, for the error.</param>

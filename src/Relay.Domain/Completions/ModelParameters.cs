@@ -59,11 +59,11 @@ public sealed record ModelParameters
     /// <param name="field">The wire name used in the error.</param>
     /// <param name="value">As the caller wrote it.</param>
     public static Result<double> ReadShare(string field, double value) =>
-        value is >= 0 and <= DefaultShare ? value : RelayError.Invalid(field, $"'{field}' is a number from 0 to 1.");
+        value is >= 0 and <= DefaultShare ? value : RelayError.Invalid(field, $"'{field}' takes a number from 0 to 1.");
 
     /// <summary>Accepts a whole number from 1 on.</summary>
     /// <param name="field">The wire name used in the error.</param>
     /// <param name="value">As the caller wrote it.</param>
     public static Result<int> ReadTopK(string field, long value) =>
-        value is >= 1 and <= int.MaxValue ? (int)value : RelayError.Invalid(field, $"'{field}' is a whole number from 1 on.");
+        value is >= 1 and <= int.MaxValue ? (int)value : RelayError.Invalid(field, $"'{field}' takes a whole number from 1 on.");
 }

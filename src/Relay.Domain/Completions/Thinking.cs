@@ -38,7 +38,7 @@ public sealed record Thinking
     {
         if (display is not null && !Displays.Contains(display, StringComparer.Ordinal))
         {
-            return RelayError.Invalid($"{field}.display", $"'{field}.display' is one of {string.Join(", ", Displays)}.");
+            return RelayError.Invalid($"{field}.display", $"'{field}.display' takes one of {string.Join(", ", Displays)}.");
         }
 
         return Create(field, type, budgetTokens).TryGet(out var thinking, out var error)
@@ -54,11 +54,11 @@ public sealed record Thinking
     private static Result<Thinking> Create(string field, string? type, long? budgetTokens) =>
         (Array.IndexOf(Types, type), budgetTokens) switch
         {
-            (< 0, _) => RelayError.Invalid($"{field}.type", $"'{field}.type' is one of {string.Join(", ", Types)}."),
+            (< 0, _) => RelayError.Invalid($"{field}.type", $"'{field}.type' takes one of {string.Join(", ", Types)}."),
             ((int)ThinkingMode.Enabled, >= MinBudget and <= int.MaxValue) => new Thinking(ThinkingMode.Enabled, (int)budgetTokens.Value),
             ((int)ThinkingMode.Enabled, _) => RelayError.Invalid(
                 $"{field}.budget_tokens",
-                $"'{field}.budget_tokens' is a number of tokens, at least {MinBudget}."
+                $"'{field}.budget_tokens' takes a number of tokens, at least {MinBudget}."
             ),
             (var mode, null) => new Thinking((ThinkingMode)mode, null),
             _ => RelayError.Invalid($"{field}.budget_tokens", $"'{field}.budget_tokens' goes with the type enabled only. Leave it out."),

@@ -55,11 +55,12 @@ public sealed class FetchRequest
             _ => null,
         };
         return url is null ? RelayError.Invalid("url", "'url' is missing: the page to fetch.")
-            : known is not { } chosen ? RelayError.Invalid("format", "'format' is \"html\", \"text\" or \"markdown\".")
-            : maxBytes is < 1 or > MaxMaxBytes ? RelayError.Invalid("max_bytes", $"'max_bytes' is a whole number from 1 to {MaxMaxBytes}.")
-            : offset is < 0 ? RelayError.Invalid("offset", "'offset' is 0 or more: the 'next_offset' of the reply before.")
+            : known is not { } chosen ? RelayError.Invalid("format", "'format' takes \"html\", \"text\" or \"markdown\".")
+            : maxBytes is < 1 or > MaxMaxBytes
+                ? RelayError.Invalid("max_bytes", $"'max_bytes' takes a whole number from 1 to {MaxMaxBytes}.")
+            : offset is < 0 ? RelayError.Invalid("offset", "'offset' takes 0 or more: the 'next_offset' of the reply before.")
             : acceptLanguage is not null && !IsLanguages(acceptLanguage)
-                ? RelayError.Invalid("accept_language", "'accept_language' is a list of languages such as \"de, en;q=0.8\".")
+                ? RelayError.Invalid("accept_language", "'accept_language' takes a list of languages such as \"de, en;q=0.8\".")
             : new FetchRequest(url)
             {
                 Format = chosen,

@@ -28,7 +28,7 @@ internal sealed partial class ApiForwarder : IDisposable
 
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan ConnectionLifetime = TimeSpan.FromMinutes(10);
-    private static readonly TimeSpan LongestRetryAfter = TimeSpan.FromDays(8);
+    private static readonly TimeSpan LongestBelievedWait = TimeSpan.FromDays(8);
 
     private readonly IHttpForwarder _forwarder;
     private readonly Lazy<Connection> _api;
@@ -271,7 +271,7 @@ internal sealed partial class ApiForwarder : IDisposable
         {
             var wait =
                 response.Headers.RetryAfter?.Delta ?? (response.Headers.RetryAfter?.Date is { } date ? date - clock.GetUtcNow() : null);
-            return wait is { } pause && pause > TimeSpan.Zero && pause < LongestRetryAfter ? pause : null;
+            return wait is { } pause && pause > TimeSpan.Zero && pause < LongestBelievedWait ? pause : null;
         }
     }
 

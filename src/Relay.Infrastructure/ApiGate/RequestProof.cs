@@ -17,12 +17,12 @@ namespace Relay.Infrastructure.ApiGate;
 /// messages, role system      an empty one stands after the first turn of a history; the note stands after the last turn
 /// the note's date            a day ends while a process is parked
 /// thinking.budget_tokens     older models have one, below max_tokens
+/// thinking                   the caller's, where there is one; context_management is then empty for a model that shall not think
 /// output_config.effort       the caller's, or the executable's default for the model
 /// output_config.format       the caller's schema, beside tools only
 /// cache_control              at most four, each of the form that the rehearsal showed
 /// temperature, top_p, top_k  the caller's, and none where the caller named none; stop_sequences, too
-/// thinking                   the caller's, where there is one; context_management is then empty for a model that shall not think
-/// tools the caller's, and tool_choice beside them; with a schema, the tool that hands the answer in, and a placeholder
+/// tools                      the caller's, and tool_choice beside them; with a schema, the tool for the answer, and a placeholder
 /// safeguards                 2.1.290 sends it with the first request of a process only
 /// </code>
 /// </summary>

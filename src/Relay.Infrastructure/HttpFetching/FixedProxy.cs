@@ -31,7 +31,7 @@ internal sealed class JudgedRequests(GuardedConnector connector) : DelegatingHan
 {
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        await connector.JudgeAsync(request, cancellationToken);
+        await connector.JudgeForProxyAsync(request, cancellationToken);
         return await base.SendAsync(request, cancellationToken);
     }
 }

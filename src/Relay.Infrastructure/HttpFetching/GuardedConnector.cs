@@ -56,7 +56,7 @@ internal sealed class GuardedConnector(
         }
 
         return await ConnectToAnyAsync(
-            (await FindAsync(endpoint, request, cancellationToken)).Take(MaxTried),
+            (await FindAllowedAsync(endpoint, request, cancellationToken)).Take(MaxTried),
             endpoint.Port,
             TraceOf(request),
             cancellationToken
@@ -68,7 +68,7 @@ internal sealed class GuardedConnector(
     /// network without a way out often knows no names of the web.
     /// </summary>
     /// <exception cref="FetchFaultException">An address is not allowed.</exception>
-    public async Task JudgeAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    public async Task JudgeForProxyAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         if (Proxy is null)
         {
@@ -77,7 +77,7 @@ internal sealed class GuardedConnector(
 
         try
         {
-            await FindAsync(new DnsEndPoint(request.RequestUri!.Host, request.RequestUri.Port), request, cancellationToken);
+            await FindAllowedAsync(new DnsEndPoint(request.RequestUri!.Host, request.RequestUri.Port), request, cancellationToken);
         }
         catch (FetchFaultException exception) when (exception.Fault == FetchFault.DnsFailure)
         {
@@ -90,7 +90,7 @@ internal sealed class GuardedConnector(
         string.Equals(endpoint.Host.Trim('[', ']'), url.Host.Trim('[', ']'), StringComparison.Ordinal) && endpoint.Port == url.Port;
 
     /// <summary>The addresses of a host: at least one, and all of them allowed.</summary>
-    private async Task<IPAddress[]> FindAsync(DnsEndPoint endpoint, HttpRequestMessage request, CancellationToken cancellationToken)
+    private async Task<IPAddress[]> FindAllowedAsync(DnsEndPoint endpoint, HttpRequestMessage request, CancellationToken cancellationToken)
     {
         var host = await networks.ReadAsync(cancellationToken);
         var addresses = IPAddress.TryParse(endpoint.Host, out var literal)

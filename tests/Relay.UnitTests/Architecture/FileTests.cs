@@ -49,6 +49,10 @@ public sealed partial class FileTests
 
     private sealed record Declared(string Name, bool IsRecord, int Lines);
 
-    [GeneratedRegex(@"^(public|internal|file) .*?\b(?<kind>class|record struct|record|struct|enum|interface) (?<name>\w+)")]
+    [GeneratedRegex(
+        @"^(public|internal|file) .*?\b(?<kind>class|record struct|record|struct|enum|interface) (?<name>\w+)",
+        RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex Declaration();
 }

@@ -21,7 +21,8 @@ public sealed class NameTests
     public void Options_end_in_Options() => IsNamed("Options", type => Solution.Options.Contains(type));
 
     [Fact]
-    public void Controllers_end_in_Controller() => IsNamed("Controller", type => type.IsSubclassOf(typeof(ControllerBase)));
+    public void Controllers_end_in_Controller() =>
+        IsNamed("Controller", type => !type.IsAbstract && type.IsSubclassOf(typeof(ControllerBase)));
 
     [Fact]
     public void Behaviours_end_in_Behavior() => IsNamed("Behavior", type => Implements(type, typeof(IPipelineBehavior<,>)));

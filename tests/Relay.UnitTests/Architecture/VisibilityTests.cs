@@ -60,7 +60,7 @@ public sealed class VisibilityTests
         typeof(AnswerBlock),
         typeof(AnswerPiece),
         typeof(DocumentSource),
-        typeof(CompletionController),
+        typeof(CompletionControllerBase),
         typeof(CompletionStream),
         typeof(MessageFields),
         typeof(OpenAiFields),

@@ -35,7 +35,7 @@ public sealed partial class DocumentTests
                 .Append(
                     new SettingDescription(
                         "RELAY_HOME",
-                        "The one directory the relay writes to.",
+                        "Keep keys, counts, settings and the audit log in this directory.",
                         "~/.local/share/claude-relay",
                         Secret: false
                     )

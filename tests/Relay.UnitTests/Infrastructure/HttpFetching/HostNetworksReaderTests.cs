@@ -34,14 +34,15 @@ public sealed class HostNetworksReaderTests : IDisposable
     [InlineData(SocketError.TryAgain)]
     [InlineData(SocketError.NoRecovery)]
     [InlineData(null)]
-    public async Task Without_an_answer_the_known_translation_counts_on_and_is_asked_for_again_after_a_minute(SocketError? error)
+    public async Task Without_an_answer_the_known_translation_stays_in_force_and_is_looked_up_again_after_a_minute(SocketError? error)
     {
         (await ReadAsync()).Should().Contain(Known);
         _clock.Advance(TimeSpan.FromHours(1));
-        _answer = error is { } known ? _ => throw new SocketException((int)known) : NeverAsync;
+        _answer = error is { } code ? _ => throw new SocketException((int)code) : NeverAsync;
 
         (await ReadAsync()).Should().Contain(Known);
         await Waiting.UntilAsync(() => !_reader.IsLookingUp, "the look-up ends");
+        // With the 4 s below: a minute after the failure.
         _clock.Advance(TimeSpan.FromSeconds(56));
         (await ReadAsync()).Should().Contain(Known);
         _asked.Should().Be(2);
@@ -103,7 +104,7 @@ public sealed class HostNetworksReaderTests : IDisposable
         _asked.Should().Be(1);
     }
 
-    /// <summary>Its time is up while it waits.</summary>
+    /// <summary>A look-up whose time is up while it waits.</summary>
     private async Task<IPAddress[]> NeverAsync(CancellationToken cancellationToken)
     {
         _clock.Advance(TimeSpan.FromSeconds(3));

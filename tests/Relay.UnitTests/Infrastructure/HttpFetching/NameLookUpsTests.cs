@@ -7,8 +7,8 @@ namespace Relay.UnitTests.Infrastructure.HttpFetching;
 
 public sealed class NameLookUpsTests
 {
-    private static readonly IPAddress[] First = [IPAddress.Parse("93.184.215.14")];
-    private static readonly IPAddress[] Second = [IPAddress.Parse("10.0.0.1")];
+    private static readonly IPAddress[] Public = [IPAddress.Parse("93.184.215.14")];
+    private static readonly IPAddress[] Private = [IPAddress.Parse("10.0.0.1")];
 
     private readonly ConcurrentQueue<(string Name, TaskCompletionSource<IPAddress[]> Answer)> _asked = new();
     private readonly NameLookUps _lookUps;
@@ -33,11 +33,11 @@ public sealed class NameLookUpsTests
 
         await leaving.CancelAsync();
         await ((Func<Task>)(() => left)).Should().ThrowAsync<OperationCanceledException>();
-        Answer("a.example.", First);
-        Answer("b.example.", Second);
+        Answer("a.example.", Public);
+        Answer("b.example.", Private);
 
-        (await Task.WhenAll(others).InTime()).Should().OnlyContain(addresses => addresses == First);
-        (await ofElsewhere.InTime()).Should().Equal(Second);
+        (await Task.WhenAll(others).InTime()).Should().OnlyContain(addresses => addresses == Public);
+        (await ofElsewhere.InTime()).Should().Equal(Private);
         _asked.Should().HaveCount(2);
     }
 
@@ -46,14 +46,14 @@ public sealed class NameLookUpsTests
     {
         var before = _lookUps.FindAsync("a.example.", "one", Waiting.Token);
         await AskedAsync(1);
-        Answer("a.example.", First);
-        (await before.InTime()).Should().Equal(First);
+        Answer("a.example.", Public);
+        (await before.InTime()).Should().Equal(Public);
 
         var after = _lookUps.FindAsync("a.example.", "one", Waiting.Token);
         await AskedAsync(2);
-        Answer("a.example.", Second);
+        Answer("a.example.", Private);
 
-        (await after.InTime()).Should().Equal(Second);
+        (await after.InTime()).Should().Equal(Private);
     }
 
     [Fact]
@@ -70,9 +70,9 @@ public sealed class NameLookUpsTests
 
         var another = _lookUps.FindAsync("a.example.", "two", Waiting.Token);
         await AskedAsync(NameLookUps.MaxOfCaller + 1);
-        Answer("a.example.", First);
+        Answer("a.example.", Public);
 
-        (await another.InTime()).Should().Equal(First);
+        (await another.InTime()).Should().Equal(Public);
         _asked.Should().HaveCount(NameLookUps.MaxOfCaller + 1, "what was given up before it began never begins");
     }
 
@@ -90,9 +90,9 @@ public sealed class NameLookUpsTests
         _asked.Single(one => one.Name == "0.example.").Answer.SetException(new SocketException((int)SocketError.HostNotFound));
         await ((Func<Task>)(() => first[0])).Should().ThrowAsync<SocketException>();
         await AskedAsync(NameLookUps.Max + 1);
-        Answer("next.example.", First);
+        Answer("next.example.", Public);
 
-        (await next.InTime()).Should().Equal(First);
+        (await next.InTime()).Should().Equal(Public);
     }
 
     private Task AskedAsync(int count) => Waiting.UntilAsync(() => _asked.Count >= count, $"{count} look-ups began");

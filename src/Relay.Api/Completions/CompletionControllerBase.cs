@@ -16,7 +16,7 @@ namespace Relay.Api.Completions;
 /// </summary>
 [RequireScope(KeyScopes.Complete)]
 [SpendsQuota(QuotaBucket.Completions)]
-internal abstract class CompletionController(CompletionServices services) : ControllerBase
+internal abstract class CompletionControllerBase(CompletionServices services) : ControllerBase
 {
     protected IModelNames Models => services.Models;
 
