@@ -32,6 +32,7 @@ internal sealed class Drain : IMiddleware, IHostedLifecycleService, IDisposable
         _over = new CancellationTokenSource(Timeout.InfiniteTimeSpan, clock);
         _stopping = lifetime.ApplicationStopping.Register(() =>
         {
+            // At the signal: the host calls StoppingAsync only later.
             _ = _admission.CloseAsync(CancellationToken.None);
             _over.CancelAfter(options.Value.DrainTimeout);
         });

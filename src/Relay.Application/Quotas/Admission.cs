@@ -11,7 +11,7 @@ namespace Relay.Application.Quotas;
 
 /// <summary>
 /// Decides which requests may spend, and when. It asks the account's own limits, then the key's, then waits for a place to run in. A
-/// refused request costs nothing.
+/// request that is refused here uses up no limit.
 /// </summary>
 internal sealed class Admission(
     IQuotaStore quotas,

@@ -25,7 +25,7 @@ public sealed class QuotaOptions
 
     [Setting(
         "QUEUE_LIMIT",
-        "Let at most this many requests wait for a free place: completions and pages each.",
+        "Let at most this many requests wait for a free place on this relay: completions and pages each.",
         Min = "0",
         Max = "100000",
         Reloads = true

@@ -55,6 +55,13 @@ public sealed class ChatCompletionBodyTests
     }
 
     [Theory]
+    [InlineData("{}", "'tools[0]' has no type. *")]
+    [InlineData("{\"type\":\"web_search\"}", "'tools[0]' has the type 'web_search'. *")]
+    [InlineData("{\"type\":\"Web search\"}", "'tools[0]' has a type that the relay does not know. *")]
+    public void A_tool_of_another_type_is_refused_with_the_name_of_its_type(string tool, string message) =>
+        Parse($"\"messages\":[{{\"role\":\"user\",\"content\":\"hi\"}}],\"tools\":[{tool}]").Error!.Message.Should().Match(message);
+
+    [Theory]
     [InlineData("\"tools\":[{\"type\":\"function\"}]", "tools[0].function")]
     [InlineData("\"tools\":[{\"type\":\"web_search\"}]", "tools[0]")]
     [InlineData("\"tool_choice\":\"required\"", "tool_choice")]
