@@ -12,7 +12,10 @@ public enum LogFormat
     Json,
 }
 
-/// <summary>The relay's address, the clients that may connect, and its start and stop.</summary>
+/// <summary>
+/// The relay's address, the clients that may connect, and its start and stop. They are in the application, because relayctl checks and
+/// prints all settings, and does not use the Api.
+/// </summary>
 public sealed class ServerOptions
 {
     [Setting("HOST", "Listen on this IP address.")]

@@ -5,7 +5,10 @@ namespace Relay.Infrastructure.Html;
 /// <summary>An encoding as the Encoding Standard names it, in lower case. An encoding without a decoder is not read.</summary>
 internal sealed record WebEncoding(string Name, Encoding? Decoder);
 
-/// <summary>The labels by which pages name encodings (WHATWG Encoding, 4.2). These are the web's names and meanings, not .NET's.</summary>
+/// <summary>
+/// The labels by which pages name encodings (WHATWG Encoding, 4.2). These are the web's names and meanings, not .NET's. AngleSharp's table
+/// lacks 40 of them, such as <c>x-sjis</c> and <c>ks_c_5601-1987</c>, and decodes what browsers refuse, such as <c>hz-gb-2312</c>.
+/// </summary>
 internal static class EncodingLabels
 {
     /// <summary>Stands for encodings whose bytes are never read, because they hide ASCII.</summary>
