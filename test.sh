@@ -32,8 +32,11 @@ esac
 of_unit=() of_end_to_end=()
 if [ $# = 0 ]; then
   case $extent in
-    # The tests of the shared state start a redis-server, which has to be installed.
-    fast) of_unit=(-trait- Extent=all -namespace- Relay.UnitTests.Redis) of_end_to_end=(-trait Extent=fast) ;;
+    # The tests of the shared state start a redis-server, and those of the jail bubblewrap: both have to be installed.
+    fast)
+      of_unit=(-trait- Extent=all -namespace- Relay.UnitTests.Redis -class- Relay.UnitTests.Infrastructure.Pdf.PdfJailTests)
+      of_end_to_end=(-trait Extent=fast)
+      ;;
     default) of_unit=(-trait- Extent=all) of_end_to_end=(-trait- Extent=all) ;;
   esac
 fi

@@ -167,7 +167,11 @@ public static class DependencyInjection
             .AddHttpFetching()
             .AddSingleton<IPageReader, PageReader>()
             .AddSingleton(_ => PdfExecutable.OfThisProcess())
-            .AddSingleton<PdfCommand>()
+            .AddSingleton(provider => new PdfCommand(
+                provider.GetRequiredService<PdfExecutable>(),
+                provider.GetRequiredService<IOptions<ClaudeCodeOptions>>(),
+                () => provider.GetRequiredService<ClaudeSandbox>().IsJailed
+            ))
             .AddSingleton<IPdfReader, PdfReader>();
 
     internal static IServiceCollection AddHosted<TService>(this IServiceCollection services)

@@ -10,14 +10,21 @@ namespace Relay.Infrastructure.Pdf;
 /// The command line of a reading process: in a jail without network, home and files where bubblewrap works, and with a bound on its
 /// memory everywhere.
 /// </summary>
-internal sealed class PdfCommand(PdfExecutable executable, IOptions<ClaudeCodeOptions> options)
+/// <param name="executable">The program that reads.</param>
+/// <param name="options">The choice of the jail.</param>
+/// <param name="isClaudeJailed">Whether Claude Code runs in a jail here. That was decided before the first request.</param>
+internal sealed class PdfCommand(PdfExecutable executable, IOptions<ClaudeCodeOptions> options, Func<bool> isClaudeJailed)
 {
     /// <summary>Bytes of memory for the objects of one reading process.</summary>
     public const long MaxHeap = 256 * 1024 * 1024;
 
     public bool MayJail => OperatingSystem.IsLinux() && options.Value.Sandbox != SandboxMode.Off && File.Exists(Bubblewrap.Path);
 
-    public bool MustJail => options.Value.Sandbox == SandboxMode.Bwrap;
+    /// <summary>
+    /// Whether files are refused rather than read without a jail. Where jails work, a jail that can't be made is a fault of the moment,
+    /// and a caller could have caused it.
+    /// </summary>
+    public bool MustJail => options.Value.Sandbox == SandboxMode.Bwrap || isClaudeJailed();
 
     public ProcessSpec Make(bool isJailed)
     {

@@ -47,7 +47,8 @@ internal sealed class PdfReader : IPdfReader, IDisposable
     private readonly TimeProvider _clock;
     private readonly PartitionedRateLimiter<string> _places;
     private readonly SemaphoreSlim _probing = new(1, 1);
-    private bool? _isJailed;
+    private bool _hasJail;
+    private bool _isWarned;
 
     public PdfReader(PdfCommand command, IProcessStarter starter, ILogger<PdfReader> logger, TimeProvider clock)
     {
@@ -77,13 +78,13 @@ internal sealed class PdfReader : IPdfReader, IDisposable
             return Busy;
         }
 
-        var isJailed = await ProbeAsync(cancellationToken);
-        if (!isJailed && _command.MustJail)
+        var hasJail = await ProbeAsync(cancellationToken);
+        if (hasJail != true && _command.MustJail)
         {
-            return NoJail;
+            return hasJail is null ? Busy : NoJail;
         }
 
-        var reading = await RunAsync(file, isJailed, cancellationToken);
+        var reading = await RunAsync(file, hasJail == true, cancellationToken);
         return reading.First switch
         {
             { Error: PdfProblem.Encrypted } => Encrypted,
@@ -111,27 +112,38 @@ internal sealed class PdfReader : IPdfReader, IDisposable
             QueueProcessingOrder = QueueProcessingOrder.OldestFirst,
         };
 
-    /// <summary>Tests whether the jail works here: once, with a file that is not a PDF.</summary>
-    private async Task<bool> ProbeAsync(CancellationToken cancellationToken)
+    /// <summary>Tests whether the jail works here, with a file that is not a PDF, until it works once.</summary>
+    /// <returns>Whether it works; null when the probe did not end in time, as on a busy machine.</returns>
+    private async Task<bool?> ProbeAsync(CancellationToken cancellationToken)
     {
+        if (!_command.MayJail)
+        {
+            return false;
+        }
+
         await _probing.WaitAsync(cancellationToken);
         try
         {
-            if (_isJailed is null)
+            if (_hasJail)
             {
-                // Not the caller's token: a caller who leaves must not decide the outcome.
-                _isJailed =
-                    _command.MayJail
-                    && (await RunAsync("?"u8.ToArray(), isJailed: true, CancellationToken.None)).First?.Error == PdfProblem.Broken;
-                if (_isJailed == false && _command.MayJail)
-                {
-                    _logger.LogWarning(
-                        "PDFs are read without a jail, in a process with bounded memory and time: bubblewrap can't make a jail here"
-                    );
-                }
+                return true;
             }
 
-            return _isJailed.Value;
+            // Not the caller's token: a caller who leaves must not decide the outcome.
+            var probe = await RunAsync("?"u8.ToArray(), isJailed: true, CancellationToken.None);
+            _hasJail = probe.First?.Error == PdfProblem.Broken;
+            if (!_hasJail && !_isWarned)
+            {
+                _isWarned = true;
+                _logger.LogWarning(
+                    "bubblewrap could not make a jail for a process that reads a PDF. {Outcome}",
+                    _command.MustJail
+                        ? "PDFs are refused until it can"
+                        : "PDFs are read without a jail, in a process with bounded memory and time"
+                );
+            }
+
+            return probe.IsLate ? null : _hasJail;
         }
         finally
         {
@@ -159,6 +171,7 @@ internal sealed class PdfReader : IPdfReader, IDisposable
             )
         {
             // Pages that came before count.
+            reading.IsLate = deadline.HasPassed;
             _logger.LogDebug("The process that reads a PDF was ended behind page {Page}: {Reason}", reading.Pages.Count, exception.Message);
         }
         finally
@@ -196,6 +209,9 @@ internal sealed class PdfReader : IPdfReader, IDisposable
         public bool IsWhole { get; private set; }
 
         public bool IsOver { get; private set; }
+
+        /// <summary>Whether the time was up before the end.</summary>
+        public bool IsLate { get; set; }
 
         public void Take(PdfFrame frame)
         {

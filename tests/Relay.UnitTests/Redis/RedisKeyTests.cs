@@ -154,9 +154,9 @@ public sealed class RedisKeyTests : IAsyncLifetime
         (directory.Find(old)?.Id, directory.Find(secret)?.Id).Should().Be((key.Id, key.Id));
 
         await _relay.Keys.ChangeAsync<int>(_ => ((IReadOnlyList<ApiKey>)[last], 0), Waiting.Token);
-        // A new secret works before an old one ends.
-        await Waiting.UntilAsync(() => directory.Find(secret) is null, "the secret before it has ended");
-        (directory.Find(old), directory.Find(newest)?.Id).Should().Be((null, key.Id));
+        // A new secret works before the old ones end, one after the other.
+        await Waiting.UntilAsync(() => (directory.Find(secret), directory.Find(old)) == (null, null), "the secrets before it have ended");
+        directory.Find(newest)!.Id.Should().Be(key.Id);
         await _relay.Keys.ChangeAsync<int>(_ => ((IReadOnlyList<ApiKey>)[], 0), Waiting.Token);
         await Waiting.UntilAsync(() => directory.Find(newest) is null, "it is gone");
         await directory.StopAsync(Waiting.Token);

@@ -211,9 +211,18 @@ public sealed class WarmPoolTests
         };
 
         await engine.Pool.StartAsync(Waiting.Token);
-        await engine.PassAsync(TimeSpan.FromSeconds(5));
+        await Waiting.UntilAsync(
+            () =>
+            {
+                lock (starts)
+                {
+                    return starts.Count > 2;
+                }
+            },
+            "three are started",
+            () => engine.Clock.Advance(TimeSpan.FromMilliseconds(200))
+        );
 
-        starts.Should().HaveCountGreaterThan(2);
         starts.Zip(starts.Skip(1), (one, next) => next - one).Should().OnlyContain(time => time >= TimeSpan.FromMilliseconds(400));
     }
 

@@ -27,17 +27,29 @@ public sealed class PdfProcesses : IDisposable
 
     internal PdfReader Reader { get; }
 
-    internal PdfReader Make(SandboxMode sandbox, string? program = null)
+    /// <summary>Makes a reader.</summary>
+    /// <param name="sandbox">Its <c>SANDBOX</c>.</param>
+    /// <param name="program">The program that reads; null for the relay's.</param>
+    /// <param name="isClaudeJailed">Whether Claude Code runs in a jail.</param>
+    /// <param name="starter">Starts its processes; null for one that watches them.</param>
+    /// <param name="budget">Its time for one file; null for <see cref="Budget"/>.</param>
+    internal PdfReader Make(
+        SandboxMode sandbox,
+        string? program = null,
+        bool isClaudeJailed = false,
+        IProcessStarter? starter = null,
+        TimeSpan? budget = null
+    )
     {
         var executable = new PdfExecutable(program ?? Path.Combine(AppContext.BaseDirectory, "Relay.Api"), []);
         return new PdfReader(
-            new PdfCommand(executable, Options.Create(new ClaudeCodeOptions { Sandbox = sandbox })),
-            Watch,
+            new PdfCommand(executable, Options.Create(new ClaudeCodeOptions { Sandbox = sandbox }), () => isClaudeJailed),
+            starter ?? Watch,
             NullLogger<PdfReader>.Instance,
             TimeProvider.System
         )
         {
-            Budget = Budget,
+            Budget = budget ?? Budget,
         };
     }
 
