@@ -5,6 +5,10 @@ using Relay.FakeClaude;
 
 namespace Relay.EndToEndTests.Harness;
 
+/// <summary>Classes that share a dashboard, one after the other.</summary>
+[CollectionDefinition(nameof(DashboardRelay))]
+public sealed class DashboardRelayTests : ICollectionFixture<DashboardRelay>;
+
 /// <summary>A relay with an admin key, whose answers are the prompts.</summary>
 public sealed class DashboardRelay : IAsyncLifetime
 {

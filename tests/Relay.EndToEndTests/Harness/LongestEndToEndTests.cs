@@ -13,7 +13,7 @@ public sealed class LongestEndToEndTests()
         nameof(UpstreamFailureTests),
         nameof(PoolTests),
         nameof(CancellationTests),
-        nameof(FetchScenarioTests),
+        nameof(TestInternet),
         nameof(ConversationTests),
         nameof(StreamTests),
         nameof(IsolationTests),

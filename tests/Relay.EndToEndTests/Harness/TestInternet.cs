@@ -4,6 +4,10 @@ using Relay.FakeClaude;
 
 namespace Relay.EndToEndTests.Harness;
 
+/// <summary>Classes that share a relay in a made-up internet, one after the other.</summary>
+[CollectionDefinition(nameof(TestInternet))]
+public sealed class TestInternetTests : ICollectionFixture<TestInternet>;
+
 /// <summary>
 /// Two networks of this machine, with a cable between: in one are relays, in the other is everything else. There every
 /// address answers, public or not, on ports 80 and 443, and by the names that a test sets; so that what the relay does not
