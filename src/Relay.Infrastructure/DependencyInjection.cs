@@ -172,7 +172,8 @@ public static class DependencyInjection
                 provider.GetRequiredService<IOptions<ClaudeCodeOptions>>(),
                 () => provider.GetRequiredService<ClaudeSandbox>().IsJailed
             ))
-            .AddSingleton<IPdfReader, PdfReader>();
+            .AddSingleton<PdfReader>()
+            .AddSingleton<IPdfReader>(provider => provider.GetRequiredService<PdfReader>());
 
     internal static IServiceCollection AddHosted<TService>(this IServiceCollection services)
         where TService : class, IHostedService =>

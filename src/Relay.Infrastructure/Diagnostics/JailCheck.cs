@@ -1,11 +1,12 @@
 using Microsoft.Extensions.Options;
 using Relay.Application.Diagnostics;
 using Relay.Infrastructure.ClaudeCode;
+using Relay.Infrastructure.Pdf;
 
 namespace Relay.Infrastructure.Diagnostics;
 
-/// <summary>Checks whether Claude Code runs in a jail, and otherwise which policies reach it.</summary>
-internal sealed class JailCheck(ClaudeSandbox sandbox, IOptions<ClaudeCodeOptions> options) : IDiagnosticCheck
+/// <summary>Checks whether Claude Code and PDFs have a jail, and which policies reach a Claude Code without one.</summary>
+internal sealed class JailCheck(ClaudeSandbox sandbox, PdfReader pdfs, IOptions<ClaudeCodeOptions> options) : IDiagnosticCheck
 {
     public DiagnosticArea Area => DiagnosticArea.ClaudeCode;
 
@@ -30,6 +31,17 @@ internal sealed class JailCheck(ClaudeSandbox sandbox, IOptions<ClaudeCodeOption
                         : "Make bubblewrap work for this user, and set SANDBOX=bwrap to insist on it."
                 ),
         };
+        if (sandbox.IsJailed && await pdfs.FindJailProblemAsync(cancellationToken) is { } obstacle)
+        {
+            findings.Add(
+                Finding.Warn(
+                    "pdf_jail",
+                    $"bubblewrap can't make a jail for a process that reads a PDF ({obstacle}). The relay refuses PDFs.",
+                    "Mend the named reason. Other pages and completions are not affected."
+                )
+            );
+        }
+
         if (sandbox.FindManagedPolicy() is { } policy)
         {
             findings.Add(

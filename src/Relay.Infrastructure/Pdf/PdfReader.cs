@@ -78,13 +78,13 @@ internal sealed class PdfReader : IPdfReader, IDisposable
             return Busy;
         }
 
-        var hasJail = await ProbeAsync(cancellationToken);
-        if (hasJail != true && _command.MustJail)
+        var probe = await ProbeAsync(cancellationToken);
+        if (!probe.HasJail && _command.MustJail)
         {
-            return hasJail is null ? Busy : NoJail;
+            return probe.IsLate ? Busy : NoJail;
         }
 
-        var reading = await RunAsync(file, hasJail == true, cancellationToken);
+        var reading = await RunAsync(file, probe.HasJail, cancellationToken);
         return reading.First switch
         {
             { Error: PdfProblem.Encrypted } => Encrypted,
@@ -97,6 +97,10 @@ internal sealed class PdfReader : IPdfReader, IDisposable
             _ => Broken,
         };
     }
+
+    /// <summary>The reason why no jail can be made for a process that reads; null where it can, or is not wanted.</summary>
+    public async Task<string?> FindJailProblemAsync(CancellationToken cancellationToken) =>
+        _command.MayJail ? (await ProbeAsync(cancellationToken)).Problem : null;
 
     public void Dispose()
     {
@@ -113,12 +117,11 @@ internal sealed class PdfReader : IPdfReader, IDisposable
         };
 
     /// <summary>Tests whether the jail works here, with a file that is not a PDF, until it works once.</summary>
-    /// <returns>Whether it works; null when the probe did not end in time, as on a busy machine.</returns>
-    private async Task<bool?> ProbeAsync(CancellationToken cancellationToken)
+    private async Task<Probe> ProbeAsync(CancellationToken cancellationToken)
     {
         if (!_command.MayJail)
         {
-            return false;
+            return new Probe(HasJail: false);
         }
 
         await _probing.WaitAsync(cancellationToken);
@@ -126,24 +129,31 @@ internal sealed class PdfReader : IPdfReader, IDisposable
         {
             if (_hasJail)
             {
-                return true;
+                return new Probe(HasJail: true);
             }
 
             // Not the caller's token: a caller who leaves must not decide the outcome.
-            var probe = await RunAsync("?"u8.ToArray(), isJailed: true, CancellationToken.None);
-            _hasJail = probe.First?.Error == PdfProblem.Broken;
-            if (!_hasJail && !_isWarned)
+            var reading = await RunAsync("?"u8.ToArray(), isJailed: true, CancellationToken.None);
+            _hasJail = reading.First?.Error == PdfProblem.Broken;
+            if (_hasJail)
+            {
+                return new Probe(HasJail: true);
+            }
+
+            var problem = reading.IsLate ? $"no answer within {Budget.TotalSeconds} s" : reading.Errors;
+            if (!_isWarned)
             {
                 _isWarned = true;
                 _logger.LogWarning(
-                    "bubblewrap could not make a jail for a process that reads a PDF. {Outcome}",
+                    "bubblewrap could not make a jail for a process that reads a PDF ({Problem}). {Outcome}",
+                    problem,
                     _command.MustJail
                         ? "PDFs are refused until it can"
                         : "PDFs are read without a jail, in a process with bounded memory and time"
                 );
             }
 
-            return probe.IsLate ? null : _hasJail;
+            return new Probe(HasJail: false, reading.IsLate, problem);
         }
         finally
         {
@@ -163,6 +173,12 @@ internal sealed class PdfReader : IPdfReader, IDisposable
             while (!reading.IsOver && await child.Stdout.ReadAsync(PdfFrame.Read, deadline.Token) is { } frame)
             {
                 reading.Take(frame);
+            }
+
+            if (reading.First is null)
+            {
+                await child.Exited.WaitAsync(deadline.Token);
+                reading.Errors = child.Stderr.Redacted();
             }
         }
         catch (Exception exception)
@@ -198,6 +214,11 @@ internal sealed class PdfReader : IPdfReader, IDisposable
         }
     }
 
+    /// <param name="HasJail">Whether the jail works.</param>
+    /// <param name="IsLate">Whether the probe did not end in time, as on a busy machine.</param>
+    /// <param name="Problem">The reason why the jail does not work; null if it works, or is not wanted.</param>
+    private readonly record struct Probe(bool HasJail, bool IsLate = false, string? Problem = null);
+
     private sealed class Reading
     {
         private long _letters;
@@ -212,6 +233,9 @@ internal sealed class PdfReader : IPdfReader, IDisposable
 
         /// <summary>Whether the time was up before the end.</summary>
         public bool IsLate { get; set; }
+
+        /// <summary>The errors of a process that wrote no frame. A file of a caller may speak in them.</summary>
+        public string? Errors { get; set; }
 
         public void Take(PdfFrame frame)
         {

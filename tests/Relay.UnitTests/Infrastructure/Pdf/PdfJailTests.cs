@@ -27,6 +27,16 @@ public sealed class PdfJailTests(PdfProcesses processes) : IClassFixture<PdfProc
     }
 
     [Fact]
+    public async Task Doctor_is_told_why_no_jail_could_be_made()
+    {
+        var starter = new FirstIsReplaced(processes.Watch, "echo 'bwrap: No permissions to create a new namespace' >&2; exit 1");
+        using var reader = processes.Make(SandboxMode.Auto, isClaudeJailed: true, starter: starter, budget: Patient);
+
+        (await reader.FindJailProblemAsync(Waiting.Token)).Should().Contain("No permissions to create a new namespace");
+        (await reader.FindJailProblemAsync(Waiting.Token)).Should().BeNull("the next one was made");
+    }
+
+    [Fact]
     public async Task A_jail_that_is_not_made_in_time_proves_nothing_and_the_caller_may_come_again()
     {
         var starter = new FirstIsReplaced(processes.Watch, "exec sleep 60");
