@@ -57,10 +57,14 @@ public sealed class RedisConnectionTests : IDisposable
             server,
             "f",
             adorn: options =>
-                (options.State, options.CaFile) = ($"localhost:{server.Port},ssl=true,user=alice,password=p@ss/word", _files.File("ca.pem"))
+                (options.State, options.CaFile) = (
+                    $"localhost:{server.Port},ssl=true,user=alice,password=p@ss/word",
+                    _files.File("ca.pem")
+                ),
+            beats: true
         );
 
-        // On a busy machine the first handshake may take longer than the relay waits for it. The link tries again by itself.
+        // On a busy machine the first handshake may take longer than the relay waits for it. The link tries again, and a beat finds out.
         await Waiting.UntilAsync(
             () => relay.Quotas.ChargeAsync("a", Any.Model(), Limits, 1, Waiting.Token).AsTask().GetAwaiter().GetResult().Charge is not null,
             "a charge is counted"
